@@ -1,0 +1,2 @@
+//! A small application that embeds the capsule host.
+fn main() {}

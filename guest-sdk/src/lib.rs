@@ -1,0 +1,1 @@
+//! Write capsules for the capsule host.

@@ -1,0 +1,116 @@
+//! The one door to whatever answers a hook: a capsule, an external process,
+//! a test double.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::types::Event;
+
+/// A boxed future that lives as long as the call it answers.
+pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
+
+/// Answers the calls of one capsule's interceptors.
+///
+/// The dispatcher never has two calls of one lane under way at once, and
+/// drops the future when the time is up: whatever the call held must then be
+/// thrown away by the drop alone.
+pub trait Hook: fmt::Debug + Send + Sync {
+    /// Answers one event.
+    fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a>;
+}
+
+/// One call of a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The word the manifest gave the interceptor that fired.
+    pub action: &'a str,
+    /// The event as published.
+    pub event: &'a Arc<Event>,
+    /// The payload after the stages before this one.
+    pub payload: &'a Bytes,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+}
+
+/// What a hook says becomes of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Let it go on; `Some` replaces the payload for the stages behind.
+    Continue(Option<Bytes>),
+    /// End the chain with this response.
+    Final(Bytes),
+    /// End the chain and refuse the event, for this reason.
+    Deny(String),
+    /// Not mine.
+    Skip,
+}
+
+/// Why a hook gave no verdict.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct HookError {
+    /// What family the failure is of.
+    pub kind: ErrorKind,
+    /// What happened, for the operator.
+    pub message: String,
+}
+
+/// The families of failures of a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The guest executed something that WebAssembly forbids, or panicked.
+    Trap,
+    /// The time was up.
+    Timeout,
+    /// The guest wanted more memory than it may have.
+    Memory,
+    /// The guest's calls went deeper than its stack.
+    Stack,
+    /// The answer could not be read, or was larger than allowed.
+    Output,
+    /// Nothing was there to ask: not loaded, or no instance free.
+    Unavailable,
+    /// Errors in a row have taken the capsule out for a while.
+    Quarantined,
+    /// The hook itself answered that it failed.
+    Guest,
+}
+
+// === impl HookError ===
+
+impl HookError {
+    /// A failure of family `kind`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+// === impl ErrorKind ===
+
+impl ErrorKind {
+    /// The word for it in outcomes, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::Output => "output",
+            Self::Unavailable => "unavailable",
+            Self::Quarantined => "quarantined",
+            Self::Guest => "guest",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

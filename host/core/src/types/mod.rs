@@ -1,0 +1,12 @@
+//! The words of the host as types that cannot be wrong: a value that exists
+//! has been checked.
+
+mod event;
+mod principal;
+mod topic;
+
+pub use self::{
+    event::{Draft, Event, EventId, MAX_NAME_BYTES, Name, NameError},
+    principal::{Principal, PrincipalError},
+    topic::{MAX_SEGMENTS, MAX_TOPIC_BYTES, Pattern, Topic, TopicError},
+};

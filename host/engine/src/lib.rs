@@ -1,0 +1,1 @@
+//! Runs capsules on wasmtime.

@@ -1,0 +1,1 @@
+//! Runs untrusted WebAssembly capsules as middleware over events.

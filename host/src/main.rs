@@ -1,0 +1,2 @@
+//! The binary `capsule`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end tests of the capsule host live beside this file.
