@@ -5,4 +5,6 @@
 //! networks. Whatever answers a hook comes in through one trait.
 
 pub mod hook;
+pub mod lane;
+pub mod topic;
 pub mod types;
