@@ -4,6 +4,7 @@
 //! This crate does no I/O: it knows neither WebAssembly, nor files, nor
 //! networks. Whatever answers a hook comes in through one trait.
 
+pub mod dispatch;
 pub mod hook;
 pub mod lane;
 pub mod topic;

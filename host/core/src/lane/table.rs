@@ -1,6 +1,14 @@
 //! All lanes of the host.
 
-use std::{fmt, hash::BuildHasher, num::NonZeroUsize, sync::Arc};
+use std::{
+    fmt,
+    hash::BuildHasher,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -21,6 +29,8 @@ pub struct Lanes {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     capacity: NonZeroUsize,
+    /// Counts the events let in; added to under the lock of their shard.
+    entries: AtomicU64,
 }
 
 /// What, beside the principal, tells the lanes of an event apart.
@@ -71,6 +81,7 @@ impl Lanes {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher,
             capacity,
+            entries: AtomicU64::new(0),
         }
     }
 
@@ -160,6 +171,7 @@ impl Lanes {
             Some(full) => Err(full),
             None => Ok(Tickets::new(
                 self.clone(),
+                self.entries.fetch_add(1, Ordering::Relaxed),
                 keys.iter().map(|key| {
                     let number = shard.entry(key.clone()).or_default().push();
                     (key.clone(), number)

@@ -16,6 +16,7 @@ use super::{Lanes, table::LaneKey};
 #[must_use = "dropping the tickets gives up the event's place"]
 pub struct Tickets {
     lanes: Arc<Lanes>,
+    entry: u64,
     held: SmallVec<[Option<(LaneKey, u64)>; 4]>,
 }
 
@@ -24,12 +25,20 @@ pub struct Tickets {
 impl Tickets {
     pub(super) fn new(
         lanes: Arc<Lanes>,
+        entry: u64,
         tickets: impl IntoIterator<Item = (LaneKey, u64)>,
     ) -> Self {
         Self {
             lanes,
+            entry,
             held: tickets.into_iter().map(Some).collect(),
         }
+    }
+
+    /// The event's place among all that were let in, from 0. Events of one
+    /// principal have the same order here as in every lane they share.
+    pub fn entry(&self) -> u64 {
+        self.entry
     }
 
     /// Waits until the ticket number `index`, counted as they were asked for,
