@@ -1,1 +1,3 @@
 //! Runs untrusted WebAssembly capsules as middleware over events.
+
+pub mod wire;
