@@ -8,11 +8,22 @@
 //! The crate writes nothing to the terminal: what happens goes to a
 //! [`Progress`]. It needs a Unix system, since it makes links and scripts.
 
+mod actions;
+mod artifact;
+mod build;
+mod compile;
+mod component;
+mod new;
+mod output;
 mod process;
 mod progress;
 mod toolchain;
 
 pub use self::{
+    build::{BuildError, BuildOptions, Built, build},
+    compile::CompileError,
+    component::ComponentError,
+    new::{NewError, SdkSource, new},
     process::ProcessError,
     progress::{Progress, Silent},
     toolchain::{TARGET, Toolchain, ToolchainError, ToolchainKind, ToolchainOptions},

@@ -101,6 +101,12 @@ impl Toolchain {
         }
     }
 
+    /// A toolchain with a cargo of one's own.
+    #[cfg(test)]
+    pub(crate) fn with_cargo(cargo: PathBuf) -> Self {
+        Self { cargo, rustc: None }
+    }
+
     /// A cargo command that compiles with this toolchain.
     pub fn cargo(&self) -> Command {
         let mut command = Command::new(&self.cargo);
