@@ -1,0 +1,7 @@
+//! The host as a capsule sees it: the imports of the component, or what a test
+//! puts in their place. Both sides have the same names.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use self::native::{Event, Table, capture, log};
