@@ -1,7 +1,13 @@
 //! Set-up, demo and tests of the project: `cargo xtask <command>`.
 
+mod capsules;
+mod demo;
+mod features;
+mod newborn;
 mod report;
 mod setup;
+mod test;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -17,13 +23,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Finds, or makes, the compiler that builds the capsules.
+    /// Find, or make, the compiler that builds the capsules.
     Setup(setup::Options),
+    /// Build the example capsules into `target/capsules`.
+    Capsules(setup::Options),
+    /// Run the example capsules over real events.
+    Demo(setup::Options),
+    /// Check and test everything.
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Capsules(options) => capsules::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! What the project needs beside cargo: a compiler for guests.
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use capsule_build::{Toolchain, ToolchainKind, ToolchainOptions};
@@ -67,9 +67,4 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let toolchain = options.toolchain(&mut Report::default())?;
     eprintln!("ready: capsules are built with {toolchain}");
     Ok(())
-}
-
-/// Whether compilers may colour what they say.
-pub(crate) fn colour() -> bool {
-    std::io::stderr().is_terminal()
 }

@@ -93,7 +93,7 @@ mod tests {
     fn a_module_that_carries_its_types_keeps_them() {
         let mut resolve = Resolve::default();
         let package = resolve
-            .push_str("own.wit", "package own:p; world w { export f: func(); }")
+            .push_str("its.wit", "package its:p; world w { export f: func(); }")
             .unwrap();
         let world = resolve.select_world(&[package], None).unwrap();
         let mut module = wat::parse_str(r#"(module (func (export "f")))"#).unwrap();
