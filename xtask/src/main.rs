@@ -1,2 +1,50 @@
-//! Set-up, demo and tests of the project.
-fn main() {}
+//! Set-up, demo and tests of the project: `cargo xtask <command>`.
+
+mod capsules;
+mod demo;
+mod features;
+mod newborn;
+mod report;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Set-up, demo and tests of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find, or make, the compiler that builds the capsules.
+    Setup(setup::Options),
+    /// Build the example capsules into `target/capsules`.
+    Capsules(setup::Options),
+    /// Run the example capsules over real events.
+    Demo(setup::Options),
+    /// Check and test everything.
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Setup(options) => setup::run(&options),
+        Command::Capsules(options) => capsules::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The `[capabilities]` table.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use capsule_core::types::Pattern;
+
+use super::{pattern, section::Section, value::Value};
+use crate::{
+    Capabilities, Dir,
+    keys::{
+        ACCESS, ALLOWED_HOSTS, CAPABILITIES, CAPABILITIES_TABLE, CLOCK, DIR_TABLE, DIRS, ENV,
+        GUEST, HOST, KV, Key, LOG, PUBLISH,
+    },
+    problem::quoted,
+};
+
+/// Reads the table below `root`; the defaults where there is none.
+pub(super) fn read(root: &Section<'_>) -> Capabilities {
+    let default = Capabilities::default();
+    let value = root.get(CAPABILITIES);
+    let Some(table) = value.and_then(|value| Section::new(&CAPABILITIES_TABLE, &value)) else {
+        return default;
+    };
+    Capabilities {
+        log: table.flag(LOG, default.log),
+        clock: table.flag(CLOCK, default.clock),
+        kv: table.flag(KV, default.kv),
+        publish: texts(&table, PUBLISH, published),
+        env: texts(&table, ENV, variable),
+        dirs: table.list(DIRS).iter().filter_map(dir).collect(),
+        allowed_hosts: texts(&table, ALLOWED_HOSTS, host),
+    }
+}
+
+/// The strings in the list of `key`, each read by `read`; none may stand
+/// there twice.
+fn texts<T>(table: &Section<'_>, key: Key, read: impl Fn(&Value<'_>, &str) -> Option<T>) -> Vec<T> {
+    let mut seen = HashMap::new();
+    let mut all = Vec::new();
+    for value in table.list(key) {
+        let Some(text) = value.text() else { continue };
+        if let Some(first) = seen.insert(text, value.path.clone()) {
+            value.refuse(
+                format!("{} is {first} already", quoted(text)),
+                "remove one of the two",
+            );
+        }
+        all.extend(read(&value, text));
+    }
+    all
+}
+
+fn published(value: &Value<'_>, text: &str) -> Option<Pattern> {
+    let pattern = pattern::read(value, text)?;
+    if pattern::is_reserved(&pattern) {
+        value.refuse(
+            format!(
+                "{} is for the host's own events, which no capsule publishes",
+                quoted(text)
+            ),
+            "choose a topic that does not begin with `host`",
+        );
+        return None;
+    }
+    Some(pattern)
+}
+
+fn variable(value: &Value<'_>, text: &str) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let valid = !text.is_empty()
+        && text.chars().all(allowed)
+        && !text.starts_with(|c: char| c.is_ascii_digit());
+    if !valid {
+        value.refuse_for_example(format!(
+            "must be the name of an environment variable, of A-Z a-z 0-9 _, not {}",
+            quoted(text)
+        ));
+    }
+    valid.then(|| text.to_owned())
+}
+
+fn dir(value: &Value<'_>) -> Option<Dir> {
+    let table = Section::new(&DIR_TABLE, value)?;
+    let host = table.require(HOST).and_then(|value| absolute(&value));
+    let guest = table.require(GUEST).and_then(|value| absolute(&value));
+    let access = table.word(ACCESS);
+    Some(Dir {
+        host: host?,
+        guest: guest?,
+        access,
+    })
+}
+
+/// A path from the root that says where it leads.
+fn absolute(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let plain = |name: &str| !matches!(name, "" | "." | "..") && !name.contains(char::is_control);
+    let valid = text == "/"
+        || text
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(plain));
+    if !valid {
+        value.refuse_for_example(format!(
+            "must be an absolute path without `.`, `..` and empty names, not {}",
+            quoted(text)
+        ));
+    }
+    valid.then(|| text.to_owned())
+}
+
+fn host(value: &Value<'_>, text: &str) -> Option<String> {
+    let valid = is_host(text);
+    if !valid {
+        value.refuse_for_example(format!(
+            "must be a host name or address in lower case, with or without `:port`, not {}",
+            quoted(text)
+        ));
+    }
+    valid.then(|| text.to_owned())
+}
+
+fn is_host(text: &str) -> bool {
+    // An IPv6 address has colons of its own: with a port it stands in brackets.
+    let (host, port) = match text.rsplit_once(':') {
+        _ if text.parse::<IpAddr>().is_ok() => return text == text.to_ascii_lowercase(),
+        Some((host, port)) => (host, Some(port)),
+        None => (text, None),
+    };
+    let in_brackets = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let port_is_valid = port.is_none_or(|port| {
+        !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(allowed)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let host_is_valid = match in_brackets {
+        Some(address) => {
+            address.parse::<std::net::Ipv6Addr>().is_ok() && !address.contains(char::is_uppercase)
+        }
+        None => host.len() <= 253 && host.split('.').all(label),
+    };
+    host_is_valid && port_is_valid
+}

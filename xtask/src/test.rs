@@ -1,0 +1,145 @@
+//! What the project's tests are: formatting, lints, documentation, the
+//! capsules, the tests of both workspaces, features, licences.
+
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{
+    capsules,
+    features::{self, Selection},
+    newborn,
+    report::Report,
+    setup,
+    workspace::{cargo, examples_cargo, run as on_terminal, succeeds},
+};
+
+/// The compiler whose warnings count. Another one knows other lints.
+const PINNED: &str = "rustc 1.95.";
+
+/// What to test.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    setup: setup::Options,
+    /// Leave out lints and documentation.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Runs `cargo xtask test`: the first step that fails ends it.
+///
+/// # Errors
+///
+/// A step failed; the error says which, and what was run.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut report = Report::default();
+    format(&mut report)?;
+    if options.quick {
+        report.skip("lints", "--quick");
+        report.skip("documentation", "--quick");
+    } else {
+        let strict = is_pinned();
+        lints(&mut report, strict)?;
+        documentation(&mut report, strict)?;
+    }
+    let toolchain = capsules::build(&options.setup, &mut report)?;
+    report.step("tests of the host and the SDK", || {
+        on_terminal(cargo().args(["test", "--workspace"]))
+    })?;
+    report.step("tests of the capsules", || {
+        on_terminal(&mut examples_cargo("test"))
+    })?;
+    report.step("a new capsule", || {
+        newborn::check(&toolchain, options.setup.offline)
+    })?;
+    report.step("each feature alone", || {
+        features::selections()?.iter().try_for_each(check)
+    })?;
+    licences(&mut report)?;
+    eprint!("\nall passed\n{}", report.table());
+    Ok(())
+}
+
+fn format(report: &mut Report) -> Result<()> {
+    let name = "format";
+    if !succeeds(cargo().args(["fmt", "--version"])) {
+        report.skip(
+            name,
+            "rustfmt is not installed (rustup component add rustfmt)",
+        );
+        return Ok(());
+    }
+    report.step(name, || {
+        on_terminal(cargo().args(["fmt", "--all", "--check"]))?;
+        let examples = ["--manifest-path", "examples/Cargo.toml"];
+        on_terminal(cargo().args(["fmt", "--all", "--check"]).args(examples))
+    })
+}
+
+fn lints(report: &mut Report, strict: bool) -> Result<()> {
+    let name = "lints";
+    if !succeeds(cargo().args(["clippy", "--version"])) {
+        report.skip(
+            name,
+            "clippy is not installed (rustup component add clippy)",
+        );
+        return Ok(());
+    }
+    let deny = strict.then_some(["--", "-D", "warnings"]);
+    let deny = deny.as_ref().map_or([].as_slice(), |args| args.as_slice());
+    report.step(name, || {
+        on_terminal(
+            cargo()
+                .args(["clippy", "--workspace", "--all-targets"])
+                .args(deny),
+        )?;
+        on_terminal(examples_cargo("clippy").arg("--all-targets").args(deny))
+    })
+}
+
+fn documentation(report: &mut Report, strict: bool) -> Result<()> {
+    report.step("documentation", || {
+        let mut command = cargo();
+        command.args(["doc", "--workspace", "--no-deps"]);
+        if strict {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        }
+        on_terminal(&mut command)
+    })
+}
+
+fn check(selection: &Selection) -> Result<()> {
+    let mut command = cargo();
+    command.args([
+        "check",
+        "--quiet",
+        "--no-default-features",
+        "--package",
+        &selection.package,
+    ]);
+    if let Some(feature) = &selection.feature {
+        command.args(["--features", feature]);
+    }
+    on_terminal(&mut command)
+}
+
+fn licences(report: &mut Report) -> Result<()> {
+    let name = "licences";
+    if !succeeds(cargo().args(["deny", "--version"])) {
+        report.skip(
+            name,
+            "cargo-deny is not installed (cargo install cargo-deny)",
+        );
+        return Ok(());
+    }
+    report.step(name, || {
+        on_terminal(cargo().args(["deny", "check", "bans", "licenses", "sources"]))
+    })
+}
+
+fn is_pinned() -> bool {
+    let version = Command::new("rustc").arg("--version").output();
+    version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(PINNED))
+}
