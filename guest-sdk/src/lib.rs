@@ -75,6 +75,9 @@ mod capsule;
 mod config;
 mod context;
 mod error;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod guest;
 mod host;
 mod json;
 mod log;

@@ -3,5 +3,10 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use self::native::{Event, Table, capture, log};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use self::wasm::{Event, Table, log};
