@@ -131,12 +131,24 @@ fn what_is_no_object_is_skipped() {
 }
 
 #[test]
-fn the_payloads_own_text_survives() {
-    let text = json!({"s": "a\u{0}\u{1f600}\\\"\u{2028}", "n": 9_007_199_254_740_993_i64, "big": "x".repeat(1_000_000)});
-    let mut want = text.clone();
-    want["meta"] = json!({"a": 1});
+fn other_values_stay_as_they_are_written() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let values = [
+        "12345678901234567890123",
+        "1.10",
+        "1e400",
+        "[ 1 ,2 ]",
+        r#""\u0041\/ \ud83d\ude00""#,
+        &deep,
+    ];
+    let mut enrich = Harness::<Enrich>::new(json!({"fields": {"a": 1}})).unwrap();
+    for value in values {
+        let payload = format!(r#"{{"v":{value}}}"#);
+        let got = enrich.event("a").call("enrich", payload).unwrap();
 
-    assert_eq!(enrich(json!({"fields": {"a": 1}}), text), Some(want));
+        let want = format!(r#"{{"meta":{{"a":1}},"v":{value}}}"#);
+        assert_eq!(got, Verdict::replace(want), "value: {value:.20}");
+    }
 }
 
 #[test]
