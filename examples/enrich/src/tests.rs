@@ -169,3 +169,40 @@ fn a_bad_config_names_the_key() {
         assert!(error.contains(key), "{config} gives {error}");
     }
 }
+
+/// The `[config]` of the manifest, and the sample events on topics with this
+/// start.
+fn samples(topics: &str) -> (Value, Vec<Value>) {
+    let manifest: Value = toml::from_str(include_str!("../Capsule.toml")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/agent-events.jsonl");
+    let events = std::fs::read_to_string(path).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["topic"].as_str().unwrap().starts_with(topics));
+    (manifest["config"].clone(), events.collect())
+}
+
+#[test]
+fn the_manifest_enriches_the_sample_events() {
+    let (config, events) = samples("user.prompt");
+    let mut enrich = Harness::<Enrich>::new(config).unwrap();
+    let first = &events[0];
+    let event = enrich
+        .event("user.prompt")
+        .principal("alice")
+        .event_id("a001")
+        .time_ms(1_772_442_000_000);
+
+    let mut want = first["payload"].clone();
+    want["meta"] = json!({
+        "environment": "demo",
+        "schema": 1,
+        "topic": "user.prompt",
+        "principal": "alice",
+        "event_id": "a001",
+        "published": first["time"],
+    });
+    let got = event.call_json("enrich", &first["payload"]).unwrap();
+    assert_eq!(got, Verdict::replace(want.to_string()));
+}

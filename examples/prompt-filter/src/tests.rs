@@ -236,3 +236,47 @@ fn a_bad_config_names_the_key() {
         assert!(error.contains(key), "{config} gives {error}");
     }
 }
+
+/// The `[config]` of the manifest, and the sample events on topics with this
+/// start.
+fn samples(topics: &str) -> (Value, Vec<Value>) {
+    let manifest: Value = toml::from_str(include_str!("../Capsule.toml")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/agent-events.jsonl");
+    let events = std::fs::read_to_string(path).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["topic"].as_str().unwrap().starts_with(topics));
+    (manifest["config"].clone(), events.collect())
+}
+
+#[test]
+fn the_manifest_filters_the_sample_events() {
+    let (config, events) = samples("user.prompt");
+    let mut filter = Harness::<PromptFilter>::new(config).unwrap();
+    let mut findings = Vec::new();
+    for event in events {
+        match filter
+            .event("user.prompt")
+            .call_json("scan", &event["payload"])
+            .unwrap()
+        {
+            Verdict::Deny(reason) => findings.push(reason),
+            Verdict::Continue(Some(bytes)) => {
+                let payload: Value = serde_json::from_slice(&bytes).unwrap();
+                findings.push(payload["flags"].to_string());
+            }
+            _ => {}
+        }
+    }
+    let want = [
+        "injection: ignore * previous instructions",
+        "injection: ignore * previous instructions",
+        "injection: ignore * previous instructions",
+        "phrase: project aurora",
+        "phrase: send * customer list",
+        "[\"invisible: U+200B\"]",
+    ];
+
+    assert_eq!(findings, want);
+}
