@@ -21,7 +21,9 @@ use std::{
 use dlmalloc::Dlmalloc;
 
 #[cfg(target_feature = "atomics")]
-compile_error!("the SDK's allocator is for one thread: build without `atomics`, or without the feature `arena`");
+compile_error!(
+    "the SDK's allocator is for one thread: build without `atomics`, or without the feature `arena`"
+);
 
 /// How much memory is there without growing: 512 KiB, for some hundred events
 /// of common size at once, and still within what a host keeps resident.
