@@ -6,9 +6,18 @@ mod timestamp;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use capsule_sdk::prelude::*;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
+
+/// A payload whose values are left as they are written: a number that is too
+/// long for a machine stays one. Its keys come out sorted.
+type Object = BTreeMap<String, Box<RawValue>>;
 
 /// The manifest's `[config]`.
 #[derive(Debug, Deserialize)]
@@ -116,10 +125,10 @@ impl Enrich {
     #[action]
     fn enrich(&mut self, payload: Vec<u8>, cx: &Context) -> Result<Verdict> {
         // What is no JSON object has no place for fields.
-        let Ok(mut object) = serde_json::from_slice::<Map<String, Value>>(&payload) else {
+        let Ok(mut object) = serde_json::from_slice::<Object>(&payload) else {
             return Ok(Verdict::skip());
         };
-        if !self.add(&mut object, cx) {
+        if !self.add(&mut object, cx)? {
             return Ok(Verdict::unchanged());
         }
         Verdict::replace_json(&object)
@@ -128,42 +137,42 @@ impl Enrich {
 
 impl Enrich {
     /// Whether `object` is another one now.
-    fn add(&self, object: &mut Map<String, Value>, cx: &Context) -> bool {
+    fn add(&self, object: &mut Object, cx: &Context) -> Result<bool> {
         if self.under.is_empty() {
             return self.fill(object, cx);
         }
-        match object.get_mut(&self.under) {
-            Some(Value::Object(under)) => self.fill(under, cx),
-            Some(_) if !self.overwrite => false,
-            _ => {
-                let mut under = Map::new();
-                let filled = self.fill(&mut under, cx);
-                if filled {
-                    object.insert(self.under.clone(), Value::Object(under));
-                }
-                filled
-            }
+        let mut under = match object.get(&self.under) {
+            None => Object::new(),
+            Some(value) => match serde_json::from_str(value.get()) {
+                Ok(under) => under,
+                Err(_) if self.overwrite => Object::new(),
+                Err(_) => return Ok(false),
+            },
+        };
+        let filled = self.fill(&mut under, cx)?;
+        if filled {
+            object.insert(self.under.clone(), to_raw_value(&under)?);
         }
+        Ok(filled)
     }
 
-    fn fill(&self, object: &mut Map<String, Value>, cx: &Context) -> bool {
-        let fixed = self
-            .fields
-            .iter()
-            .map(|(field, value)| (field, value.clone()));
-        let read = |(field, fact): &'_ (String, Fact)| {
-            Some((field.clone(), Value::String(fact.read(cx)?)))
-        };
-        let facts: Vec<_> = self.facts.iter().filter_map(read).collect();
+    fn fill(&self, object: &mut Object, cx: &Context) -> Result<bool> {
         let mut changed = false;
-        for (field, value) in fixed.chain(facts.iter().map(|(field, value)| (field, value.clone())))
-        {
-            let has = object.get(field);
-            if has.is_none() || (self.overwrite && has != Some(&value)) {
+        let mut set = |field: &String, value: Box<RawValue>| {
+            let old = object.get(field);
+            if old.is_none_or(|old| self.overwrite && old.get() != value.get()) {
                 object.insert(field.clone(), value);
                 changed = true;
             }
+        };
+        for (field, value) in &self.fields {
+            set(field, to_raw_value(value)?);
         }
-        changed
+        for (field, fact) in &self.facts {
+            if let Some(text) = fact.read(cx) {
+                set(field, to_raw_value(&text)?);
+            }
+        }
+        Ok(changed)
     }
 }

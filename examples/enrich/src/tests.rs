@@ -131,12 +131,24 @@ fn what_is_no_object_is_skipped() {
 }
 
 #[test]
-fn the_payloads_own_text_survives() {
-    let text = json!({"s": "a\u{0}\u{1f600}\\\"\u{2028}", "n": 9_007_199_254_740_993_i64, "big": "x".repeat(1_000_000)});
-    let mut want = text.clone();
-    want["meta"] = json!({"a": 1});
+fn other_values_stay_as_they_are_written() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let values = [
+        "12345678901234567890123",
+        "1.10",
+        "1e400",
+        "[ 1 ,2 ]",
+        r#""\u0041\/ \ud83d\ude00""#,
+        &deep,
+    ];
+    let mut enrich = Harness::<Enrich>::new(json!({"fields": {"a": 1}})).unwrap();
+    for value in values {
+        let payload = format!(r#"{{"v":{value}}}"#);
+        let got = enrich.event("a").call("enrich", payload).unwrap();
 
-    assert_eq!(enrich(json!({"fields": {"a": 1}}), text), Some(want));
+        let want = format!(r#"{{"meta":{{"a":1}},"v":{value}}}"#);
+        assert_eq!(got, Verdict::replace(want), "value: {value:.20}");
+    }
 }
 
 #[test]
@@ -156,4 +168,41 @@ fn a_bad_config_names_the_key() {
         let error = Harness::<Enrich>::new(&config).unwrap_err().to_string();
         assert!(error.contains(key), "{config} gives {error}");
     }
+}
+
+/// The `[config]` of the manifest, and the sample events on topics with this
+/// start.
+fn samples(topics: &str) -> (Value, Vec<Value>) {
+    let manifest: Value = toml::from_str(include_str!("../Capsule.toml")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/agent-events.jsonl");
+    let events = std::fs::read_to_string(path).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["topic"].as_str().unwrap().starts_with(topics));
+    (manifest["config"].clone(), events.collect())
+}
+
+#[test]
+fn the_manifest_enriches_the_sample_events() {
+    let (config, events) = samples("user.prompt");
+    let mut enrich = Harness::<Enrich>::new(config).unwrap();
+    let first = &events[0];
+    let event = enrich
+        .event("user.prompt")
+        .principal("alice")
+        .event_id("a001")
+        .time_ms(1_772_442_000_000);
+
+    let mut want = first["payload"].clone();
+    want["meta"] = json!({
+        "environment": "demo",
+        "schema": 1,
+        "topic": "user.prompt",
+        "principal": "alice",
+        "event_id": "a001",
+        "published": first["time"],
+    });
+    let got = event.call_json("enrich", &first["payload"]).unwrap();
+    assert_eq!(got, Verdict::replace(want.to_string()));
 }

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use capsule_sdk::{prelude::*, testing::Harness};
 use serde_json::{Value, json};
 
@@ -201,4 +203,49 @@ fn a_bad_config_names_the_key() {
         let error = Harness::<RateLimit>::new(&config).unwrap_err().to_string();
         assert!(error.contains(key), "{config} gives {error}");
     }
+}
+
+/// The `[config]` of the manifest, and the sample events on topics with this
+/// start.
+fn samples(topics: &str) -> (Value, Vec<Value>) {
+    let manifest: Value = toml::from_str(include_str!("../Capsule.toml")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/agent-events.jsonl");
+    let events = std::fs::read_to_string(path).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["topic"].as_str().unwrap().starts_with(topics));
+    (manifest["config"].clone(), events.collect())
+}
+
+#[test]
+fn the_manifest_limits_the_sample_events() {
+    let (config, events) = samples("tool.");
+    let mut limits = HashMap::new();
+    let mut denied = Vec::new();
+    for event in events {
+        let [topic, principal, time] =
+            ["topic", "principal", "time"].map(|key| event[key].as_str().unwrap());
+        // As the host does: an instance for each principal.
+        let limit = limits
+            .entry(principal.to_owned())
+            .or_insert_with(|| Harness::<RateLimit>::new(config.clone()).unwrap());
+        let verdict = limit
+            .event(topic)
+            .time_ms(of_day(time))
+            .call("limit", "")
+            .unwrap();
+        if verdict != Verdict::unchanged() {
+            denied.push(event["id"].as_str().unwrap().to_owned());
+        }
+    }
+    let want = ["a058", "a059", "a060", "a061", "a063", "a064", "a065"];
+
+    assert_eq!(denied, want);
+}
+
+/// Milliseconds since midnight of `2026-03-02T09:00:00.000Z`.
+fn of_day(time: &str) -> u64 {
+    let part = |from, to| time[from..to].parse::<u64>().unwrap();
+    ((part(11, 13) * 60 + part(14, 16)) * 60 + part(17, 19)) * 1000 + part(20, 23)
 }

@@ -357,3 +357,48 @@ fn a_bad_config_names_the_key() {
         assert!(error.contains(key), "{config} gives {error}");
     }
 }
+
+/// The `[config]` of the manifest, and the sample events on topics with this
+/// start.
+fn samples(topics: &str) -> (Value, Vec<Value>) {
+    let manifest: Value = toml::from_str(include_str!("../Capsule.toml")).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/agent-events.jsonl");
+    let events = std::fs::read_to_string(path).unwrap();
+    let events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.filter(|event| event["topic"].as_str().unwrap().starts_with(topics));
+    (manifest["config"].clone(), events.collect())
+}
+
+#[test]
+fn the_manifest_scrubs_the_sample_events() {
+    let (config, events) = samples("");
+    let mut scrub = Harness::<SecretScrub>::new(config).unwrap();
+    for event in events {
+        let topic = event["topic"].as_str().unwrap();
+        scrub
+            .event(topic)
+            .call_json("scrub", &event["payload"])
+            .unwrap();
+    }
+    let logs: Vec<String> = scrub.logs().into_iter().map(|(_, line)| line).collect();
+    let want = [
+        "redacted in user.prompt: card",
+        "redacted in tool.execute.sql: email",
+        "redacted in tool.execute.http: card, email",
+        "redacted in assistant.reply: card, email",
+        "redacted in user.prompt: email, card",
+        "redacted in user.prompt: email",
+        "redacted in tool.execute.sql: email",
+        "redacted in assistant.reply: email",
+        "redacted in tool.result.shell: aws-key",
+        "redacted in tool.result.shell: url-password",
+        "redacted in tool.execute.http: jwt",
+        "redacted in tool.result.http: email",
+        "redacted in assistant.reply: aws-key",
+        "redacted in assistant.reply: email",
+    ];
+
+    assert_eq!(logs, want);
+}

@@ -127,7 +127,7 @@ impl Guard {
     fn rules(&self, name: &str, args: &[Word]) -> Judged {
         let broken = |rule: &&Rule| rule.matches(name, args, &self.protected);
         match self.rules.iter().find(broken) {
-            Some(rule) => self.refuse(&rule.name, &format!("{name} {}", shown(args))),
+            Some(rule) => self.refuse(&rule.name, format!("{name} {}", shown(args)).trim_end()),
             None => Ok(()),
         }
     }
