@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{CapsuleError, scan::Place};
 
 /// Loads capsules into one engine.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Loader {
     /// Where they run.
     pub(crate) engine: Engine,

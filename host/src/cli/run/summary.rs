@@ -85,12 +85,10 @@ impl Summary {
     fn add_denial(&mut self, by: &Arc<str>, reason: &str) {
         let shown: String = printable(reason).chars().take(REASON_CHARS).collect();
         let key = (by.clone(), shown);
-        match self.denials.get_mut(&key) {
-            Some(count) => *count += 1,
-            None if self.denials.len() < REASONS => {
-                self.denials.insert(key, 1);
-            }
-            None => self.other_denials += 1,
+        if self.denials.len() < REASONS || self.denials.contains_key(&key) {
+            *self.denials.entry(key).or_default() += 1;
+        } else {
+            self.other_denials += 1;
         }
     }
 
