@@ -47,6 +47,9 @@ mod source;
 mod suggest;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     manifest::{Capabilities, CapsuleInfo, Dir, Interceptor, Manifest, Runtime},
     problem::{ManifestError, Problem},

@@ -134,8 +134,8 @@ impl<'t> Problems<'t> {
             line,
             column,
             key: key.to_owned(),
-            message: message.into(),
-            remedy: remedy.into(),
+            message: printable(&message.into()),
+            remedy: printable(&remedy.into()),
         });
     }
 
@@ -149,11 +149,24 @@ impl<'t> Problems<'t> {
         let mut problems = self.found.into_inner();
         problems.sort_by_key(|problem| (problem.line, problem.column));
         ManifestError {
-            file: self.source.file().to_owned(),
+            file: printable(self.source.file()),
             problems,
             omitted: self.omitted.get(),
         }
     }
+}
+
+/// `text` without what a terminal would obey, such as colours and reversed
+/// lines. Names of files have it, too, and messages of other crates.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => printable.push(c),
+            _ => printable.extend(c.escape_debug()),
+        }
+    }
+    printable
 }
 
 /// `text` as it may stand in a message: quoted, escaped, and cut.

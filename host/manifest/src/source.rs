@@ -48,7 +48,7 @@ impl<'t> Source<'t> {
             return Err(refuse(
                 "",
                 format!("has {} bytes; at most {MAX_BYTES} are read", bytes.len()),
-                "move data out of `[config]`, into a file the capsule's component embeds",
+                "move the data out of `[config]`, for example into the component",
             ));
         }
         match std::str::from_utf8(bytes) {
@@ -78,37 +78,36 @@ impl<'t> Source<'t> {
         if errors.is_empty() {
             return Ok(tables.into_inner());
         }
+        let end = self.text.len()..self.text.len();
+        let mut errors: Vec<_> = errors
+            .into_iter()
+            .map(|error| (error.span().unwrap_or(end.clone()), error))
+            .collect();
+        errors.sort_by_key(|(span, _)| span.start);
         let problems = Problems::new(self);
         let mut last_line = 0;
-        for error in errors {
-            let span = error.span().unwrap_or(self.text.len()..self.text.len());
-            // One slip makes the parser report what follows on the line, too.
+        for (span, error) in errors {
+            // One slip makes the parser stumble over the rest of the line, too.
             let (line, _) = self.place(span.start);
             if line == last_line {
                 continue;
             }
             last_line = line;
-            if error.message() == DUPLICATE_KEY {
+            let line = self.line(span.start);
+            let (message, remedy) = if error.message() == DUPLICATE_KEY {
                 let key = self.text.get(span.clone()).unwrap_or_default();
-                problems.add(
-                    span.start,
-                    "",
-                    format!(
-                        "{} is set a second time",
-                        quoted(key.trim_matches(['"', '\'']))
-                    ),
-                    "keep one of the two; a table that may be repeated is headed in two brackets, \
-                     as `[[interceptor]]`",
-                );
-                continue;
-            }
-            let remedy = suggest::syntax(self.line(span.start));
-            problems.add(
-                span.start,
-                "",
-                format!("is not TOML: {}", error.message()),
-                remedy,
-            );
+                let key = quoted(key.trim_matches(['"', '\'']));
+                (
+                    format!("{key} is set a second time"),
+                    suggest::duplicate(line),
+                )
+            } else {
+                (
+                    format!("is not TOML: {}", error.message()),
+                    suggest::syntax(line),
+                )
+            };
+            problems.add(span.start, "", message, remedy);
         }
         Err(problems.into_error())
     }

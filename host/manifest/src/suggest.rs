@@ -1,6 +1,6 @@
 //! Guesses what an author meant.
 
-use crate::keys::{ROOT, TABLES, Table};
+use crate::keys::{EVENT, ROOT, SUBSCRIBE_TABLE, TABLES, Table};
 
 /// Longer keys than this are not compared: they are no slips of the pen, and
 /// comparing takes time.
@@ -13,6 +13,8 @@ pub(crate) enum Meant {
     Here(&'static str),
     /// The same key of another table.
     In(&'static Table),
+    /// The event of a line of `[subscribe]`, which is the key of that line.
+    KeyOfLine,
     /// No idea.
     Unknown,
 }
@@ -29,6 +31,9 @@ pub(crate) fn key(found: &str, table: &'static Table) -> Meant {
     if let Some(meant) = known(&found).or(alias) {
         return Meant::Here(meant);
     }
+    if table.title == SUBSCRIBE_TABLE.title && found == EVENT.name {
+        return Meant::KeyOfLine;
+    }
     let has_it = |other: &&&Table| other.keys.contains(&found.as_str());
     if let Some(other) = TABLES.iter().find(has_it) {
         return Meant::In(other);
@@ -36,15 +41,22 @@ pub(crate) fn key(found: &str, table: &'static Table) -> Meant {
     nearest(&found, table.keys.iter().copied()).map_or(Meant::Unknown, Meant::Here)
 }
 
-/// Where to put a key that belongs into `table`.
-pub(crate) fn home(key: &str, table: &Table) -> String {
-    if table.title != ROOT.title {
-        return format!("move it to {}", table.title);
-    }
+/// How the `key` of `table` is written where it begins a table of its own.
+pub(crate) fn written(key: &str, table: &Table) -> String {
     match key {
+        _ if table.title != ROOT.title => key.to_owned(),
+        "manifest_version" => key.to_owned(),
+        "interceptor" => format!("[[{key}]]"),
+        _ => format!("[{key}]"),
+    }
+}
+
+/// Where to put a `key` that belongs into `table`.
+pub(crate) fn home(key: &str, table: &Table) -> String {
+    match key {
+        _ if table.title != ROOT.title => format!("move it to {}", table.title),
         "manifest_version" => "move it to the top of the file, above the first `[table]`".into(),
-        "interceptor" => "head it `[[interceptor]]`, a list at the top level".into(),
-        _ => format!("head it `[{key}]`, a table at the top level"),
+        _ => format!("head it `{}`, at the top level", written(key, table)),
     }
 }
 
@@ -58,33 +70,44 @@ pub(crate) fn nearest<'w>(found: &str, words: impl Iterator<Item = &'w str>) -> 
         .map(|(_, word)| word)
 }
 
+/// What to do about a `line` that sets a key again.
+pub(crate) fn duplicate(line: &str) -> &'static str {
+    if line.trim_start().starts_with('[') {
+        "put both parts below one header; where several tables are meant, each is headed in two \
+         brackets, as in `[[interceptor]]`"
+    } else {
+        "keep one of the two"
+    }
+}
+
 /// What may be wrong with a `line` that is not TOML.
-pub(crate) fn syntax(line: &str) -> String {
+pub(crate) fn syntax(line: &str) -> &'static str {
     let value = line
         .split_once('=')
         .map(|(key, value)| (key.trim(), value.trim()));
-    let remedy = match value {
+    match value {
         _ if line.contains(['“', '”', '‘', '’']) => "use straight quotes, `\"`",
         Some((_, "")) => "write a value behind `=`, or remove the key",
         Some((_, value)) if value.starts_with(char::is_alphabetic) => {
             "text stands in double quotes, `\"…\"`; the boolean values are `true` and `false`"
         }
+        Some((_, value)) if value.contains('\\') => {
+            "in double quotes, write `\\\\` for a backslash, or put the text in single quotes"
+        }
         Some((_, value)) if value.starts_with('"') && !closed(value) => {
-            "close the text with `\"`, and write `\\\"` and `\\\\` for a quote and a backslash in it"
+            "close the text with `\"`, and write `\\\"` for a quote in it"
         }
         None if line.trim_start().starts_with('[') => {
             "a table is headed `[name]`, a repeated one `[[name]]`"
         }
         None if line.contains(':') => "write `key = value`, with `=` instead of `:`",
         _ => "write one `key = value` a line, and close every `\"`, `[` and `{`",
-    };
-    remedy.to_owned()
+    }
 }
 
 /// Whether the quote that `value` begins with has its match in it.
 fn closed(value: &str) -> bool {
-    let unescaped = value.replace("\\\\", "").replace("\\\"", "");
-    unescaped.matches('"').count().is_multiple_of(2)
+    value.matches('"').count().is_multiple_of(2)
 }
 
 #[cfg(test)]
@@ -117,7 +140,7 @@ mod tests {
             match self {
                 Self::Here(key) => (Some(key), None),
                 Self::In(table) => (None, Some(table.title)),
-                Self::Unknown => (None, None),
+                Self::KeyOfLine | Self::Unknown => (None, None),
             }
         }
     }

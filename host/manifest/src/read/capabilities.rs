@@ -1,6 +1,9 @@
 //! The `[capabilities]` table.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use capsule_core::types::Pattern;
 
@@ -27,7 +30,7 @@ pub(super) fn read(root: &Section<'_>) -> Capabilities {
         kv: table.flag(KV, default.kv),
         publish: texts(&table, PUBLISH, published),
         env: texts(&table, ENV, variable),
-        dirs: table.list(DIRS).iter().filter_map(dir).collect(),
+        dirs: dirs(&table),
         allowed_hosts: texts(&table, ALLOWED_HOSTS, host),
     }
 }
@@ -79,6 +82,25 @@ fn variable(value: &Value<'_>, text: &str) -> Option<String> {
     valid.then(|| text.to_owned())
 }
 
+/// The directories; a capsule can see only one at a place.
+fn dirs(table: &Section<'_>) -> Vec<Dir> {
+    let mut dirs: Vec<Dir> = Vec::new();
+    for value in table.list(DIRS) {
+        let Some(dir) = dir(&value) else { continue };
+        if dirs.iter().any(|other| other.guest == dir.guest) {
+            value.refuse(
+                format!(
+                    "{} is the place of another directory already",
+                    quoted(&dir.guest)
+                ),
+                "give it a `guest` of its own",
+            );
+        }
+        dirs.push(dir);
+    }
+    dirs
+}
+
 fn dir(value: &Value<'_>) -> Option<Dir> {
     let table = Section::new(&DIR_TABLE, value)?;
     let host = table.require(HOST).and_then(|value| absolute(&value));
@@ -120,30 +142,37 @@ fn host(value: &Value<'_>, text: &str) -> Option<String> {
 }
 
 fn is_host(text: &str) -> bool {
-    // An IPv6 address has colons of its own: with a port it stands in brackets.
+    if text.contains(char::is_uppercase) {
+        return false;
+    }
+    // An IPv6 address has colons of its own: before a port it is in brackets.
+    if text.parse::<IpAddr>().is_ok() {
+        return true;
+    }
     let (host, port) = match text.rsplit_once(':') {
-        _ if text.parse::<IpAddr>().is_ok() => return text == text.to_ascii_lowercase(),
         Some((host, port)) => (host, Some(port)),
         None => (text, None),
     };
-    let in_brackets = host
+    let bracketed = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
-    let port_is_valid = port.is_none_or(|port| {
-        !port.starts_with('0') && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
+    let host_is_valid = match bracketed {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.len() <= 253 && host.split('.').all(is_label),
+    };
+    host_is_valid && port.is_none_or(is_port)
+}
+
+/// Whether `text` may stand between the dots of a host's name.
+fn is_label(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.chars().all(allowed)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let host_is_valid = match in_brackets {
-        Some(address) => {
-            address.parse::<std::net::Ipv6Addr>().is_ok() && !address.contains(char::is_uppercase)
-        }
-        None => host.len() <= 253 && host.split('.').all(label),
-    };
-    host_is_valid && port_is_valid
+    (1..=63).contains(&text.len())
+        && text.chars().all(allowed)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// Whether `text` is 1 to 65535, with neither sign nor zeros before it.
+fn is_port(text: &str) -> bool {
+    text.starts_with(|c: char| matches!(c, '1'..='9')) && text.parse::<u16>().is_ok()
 }

@@ -65,7 +65,7 @@ fn version(value: &Value<'_>) -> Option<Version> {
     match Version::parse(text) {
         Ok(version) => Some(version),
         Err(error) => {
-            let message = format!("{} is no semantic version: {error}", quoted(text));
+            let message = format!("{} is not a semantic version: {error}", quoted(text));
             let short = text.trim_start_matches(['v', 'V']);
             let meant = [
                 short.to_owned(),
@@ -91,7 +91,7 @@ fn description(value: &Value<'_>) -> Option<String> {
         );
     } else if let Some(found) = text.chars().find(|c| c.is_control()) {
         value.refuse(
-            format!("has the control character {found:?}; it must be one line of text"),
+            format!("has the control character {found:?}, but must be one line of text"),
             "say in one line what the capsule does",
         );
     } else {
@@ -103,40 +103,28 @@ fn description(value: &Value<'_>) -> Option<String> {
 fn module(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
     let has_drive = text.chars().nth(1) == Some(':');
-    let wrong = if text.len() > MAX_MODULE_BYTES {
+    let shown = quoted(text);
+    let wrong = if text.is_empty() {
+        "is empty".to_owned()
+    } else if text.len() > MAX_MODULE_BYTES {
         format!(
             "has {} bytes; at most {MAX_MODULE_BYTES} are allowed",
             text.len()
         )
     } else if text.contains('\\') {
-        format!(
-            "{} has a backslash; its names are joined by `/`",
-            quoted(text)
-        )
+        format!("{shown} has a backslash where names are joined by `/`")
     } else if text.starts_with('/') || has_drive {
-        format!(
-            "{} is absolute; it must be relative to the manifest",
-            quoted(text)
-        )
+        format!("{shown} is absolute, not relative to the manifest")
     } else if text.split('/').any(|name| name == "..") {
-        format!("{} leads out of the capsule's directory", quoted(text))
+        format!("{shown} leads out of the capsule's directory")
     } else if text.contains(':') {
-        format!(
-            "{} is no path of a file; modules are not downloaded",
-            quoted(text)
-        )
+        format!("{shown} is not a plain path, and modules are not downloaded")
     } else if text.split('/').any(|name| name.is_empty() || name == ".") {
-        format!(
-            "{} has an empty name or a `.` in it; write it plainly",
-            quoted(text)
-        )
+        format!("{shown} is not a plain path: it has an empty name or a `.` in it")
     } else if text.chars().any(char::is_control) {
-        format!("{} has a control character", quoted(text))
+        format!("{shown} has a control character")
     } else if !is_component(text) {
-        format!(
-            "{} is no component: it must end in .wasm or .wat",
-            quoted(text)
-        )
+        format!("{shown} does not end in .wasm or .wat, so it is not a component")
     } else {
         return Some(text.to_owned());
     };

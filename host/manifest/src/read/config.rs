@@ -50,7 +50,7 @@ fn json(value: &Value<'_>) -> serde_json::Value {
             if finite.is_none() {
                 value.refuse(
                     format!(
-                        "{} is no number in JSON, which is what the capsule gets",
+                        "{} is not a number in JSON, which is what the capsule gets",
                         shown_number(digits.as_str())
                     ),
                     "write a finite number, or a string in quotes",

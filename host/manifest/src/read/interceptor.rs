@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use capsule_core::types::Pattern;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::{pattern, section::Section, value::Value};
 use crate::{
@@ -17,21 +17,16 @@ use crate::{
 
 /// Reads all interceptors below `root`, in the order of declaration.
 pub(super) fn read(root: &Section<'_>, runtime: &Runtime) -> Vec<Interceptor> {
-    let listed = root
-        .get(INTERCEPTOR)
-        .map(|value| list(&value))
-        .unwrap_or_default();
-    let lines = root
-        .get(SUBSCRIBE)
-        .map(|value| lines(&value))
-        .unwrap_or_default();
+    let (listed, lines) = (root.get(INTERCEPTOR), root.get(SUBSCRIBE));
     let misspelt = root.is_misspelt(INTERCEPTOR) || root.is_misspelt(SUBSCRIBE);
-    if root.get(INTERCEPTOR).is_none() && lines.is_empty() && !misspelt {
+    if !misspelt && listed.as_ref().is_none_or(is_empty) && lines.as_ref().is_none_or(is_empty) {
         root.refuse(
             "the capsule intercepts nothing, so it would never be called",
             "add an `[[interceptor]]` with an `event` and an `action`",
         );
     }
+    let listed = listed.map(|value| list_of(&value)).unwrap_or_default();
+    let lines = lines.map(|value| lines_of(&value)).unwrap_or_default();
     let listed = listed
         .iter()
         .map(|value| (value, interceptor(value, runtime)));
@@ -41,8 +36,16 @@ pub(super) fn read(root: &Section<'_>, runtime: &Runtime) -> Vec<Interceptor> {
     distinct(listed.chain(lines))
 }
 
+fn is_empty(value: &Value<'_>) -> bool {
+    match value.value {
+        DeValue::Array(elements) => elements.is_empty(),
+        DeValue::Table(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
 /// The elements of `[[interceptor]]`.
-fn list<'t>(value: &Value<'t>) -> Vec<Value<'t>> {
+fn list_of<'t>(value: &Value<'t>) -> Vec<Value<'t>> {
     if value.value.is_table() {
         value.refuse(
             "expected a list, found a table",
@@ -54,7 +57,7 @@ fn list<'t>(value: &Value<'t>) -> Vec<Value<'t>> {
 }
 
 /// The lines of `[subscribe]`, each with its pattern, in the order of the file.
-fn lines<'t>(value: &Value<'t>) -> Vec<(&'t str, Value<'t>)> {
+fn lines_of<'t>(value: &Value<'t>) -> Vec<(&'t str, Value<'t>)> {
     let Some(entries) = value.table() else {
         return Vec::new();
     };

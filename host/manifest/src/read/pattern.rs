@@ -13,7 +13,7 @@ pub(super) fn read(value: &Value<'_>, text: &str) -> Option<Pattern> {
     match Pattern::new(text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("{} is no pattern: {error}", quoted(text));
+            let message = format!("{} is not a pattern: {error}", quoted(text));
             let rule = "segments are joined by `.`; `*` stands for one segment, `>` at the end \
                         for all that follow";
             let remedy = match meant(text) {

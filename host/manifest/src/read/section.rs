@@ -68,9 +68,10 @@ impl<'t> Section<'t> {
             let remedy = match suggest::key(found, table) {
                 Meant::Here(meant) => {
                     misspelt.push(meant);
-                    format!("did you mean `{meant}`?")
+                    format!("did you mean `{}`?", suggest::written(meant, table))
                 }
                 Meant::In(other) => suggest::home(found, other),
+                Meant::KeyOfLine => "remove it: the event is the key of the line".into(),
                 Meant::Unknown => {
                     "remove it; what the capsule itself should read belongs in `[config]`".into()
                 }

@@ -130,7 +130,8 @@ impl<'t> Value<'t> {
         if choice.is_none() {
             let name = self.key.name;
             let words = W::CHOICES.iter().map(|(choice, _)| choice.word());
-            let listed: Vec<_> = words.clone().map(|word| format!("{word:?}")).collect();
+            let mut listed: Vec<_> = words.clone().map(|word| format!("{word:?}")).collect();
+            let last = listed.pop().unwrap_or_default();
             let meanings: Vec<_> = W::CHOICES
                 .iter()
                 .map(|(choice, meaning)| format!("`{name} = {:?}` {meaning}", choice.word()))
@@ -140,7 +141,11 @@ impl<'t> Value<'t> {
                 None => meanings.join(", "),
             };
             self.refuse(
-                format!("must be {}, not {}", listed.join(" or "), quoted(found)),
+                format!(
+                    "must be {} or {last}, not {}",
+                    listed.join(", "),
+                    quoted(found)
+                ),
                 remedy,
             );
         }
