@@ -6,6 +6,7 @@
 
 use std::{env, fs, path::Path};
 
+use anyhow::Context as _;
 use wit_bindgen_core::{Files, WorldGenerator as _, wit_parser::Resolve};
 use wit_bindgen_rust::Opts;
 
@@ -13,13 +14,13 @@ use wit_bindgen_rust::Opts;
 fn the_bindings_are_current() {
     let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = crate_dir.join("src/guest/bindings.rs");
-    let generated = generate(&crate_dir.join("../wit"));
+    let generated = generate(&crate_dir.join("../wit")).unwrap();
 
     if env::var_os("UPDATE_BINDINGS").is_some() {
         fs::write(&path, &generated).unwrap();
     }
 
-    let checked_in = fs::read_to_string(&path).unwrap();
+    let checked_in = fs::read(&path).unwrap();
     assert!(
         checked_in == generated,
         "{} is not what wit/ and this wit-bindgen give.\n\
@@ -29,11 +30,10 @@ fn the_bindings_are_current() {
     );
 }
 
-fn generate(wit: &Path) -> String {
+fn generate(wit: &Path) -> anyhow::Result<Vec<u8>> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("capsule")).unwrap();
-    let mut files = Files::default();
+    let (package, _) = resolve.push_path(wit)?;
+    let world = resolve.select_world(&[package], Some("capsule"))?;
     let options = Opts {
         format: true,
         generate_all: true,
@@ -43,10 +43,8 @@ fn generate(wit: &Path) -> String {
         default_bindings_module: Some("capsule_sdk::guest::bindings".to_owned()),
         ..Opts::default()
     };
-    options
-        .build()
-        .generate(&mut resolve, world, &mut files)
-        .unwrap();
-    let (_, source) = files.iter().next().unwrap();
-    String::from_utf8(source.to_vec()).unwrap()
+    let mut files = Files::default();
+    options.build().generate(&mut resolve, world, &mut files)?;
+    let (_, source) = files.iter().next().context("no file was generated")?;
+    Ok(source.to_vec())
 }

@@ -1,1 +1,45 @@
 //! Runs untrusted WebAssembly capsules as middleware over events.
+//!
+//! A capsule is a directory with a `Capsule.toml` and a WebAssembly
+//! component. Its manifest declares which topics it intercepts; the host asks
+//! its hook about every event on them, in a chain ordered by priority, and
+//! each answers *continue*, *final* or *deny*.
+//!
+//! ```no_run
+//! use capsule_host::{Decision, Draft, Host, Principal, Topic};
+//!
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = Host::builder().capsules("capsules").start()?;
+//!
+//! let event = Draft::new(Topic::new("tool.execute.shell")?)
+//!     .with_principal(Principal::new("alice")?)
+//!     .with_payload(r#"{"command":"rm -rf /"}"#);
+//! let outcome = host.request(event).await?;
+//! match outcome.decision {
+//!     Decision::Continue { payload } => println!("go on with {payload:?}"),
+//!     Decision::Final { by, response } => println!("{by} answered {response:?}"),
+//!     Decision::Deny { by, reason } => println!("{by} refused: {reason}"),
+//! }
+//! host.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing here starts a runtime: the host runs on the caller's tokio runtime,
+//! whose timer must be enabled.
+
+mod app;
+pub mod cli;
+pub mod config;
+pub mod registry;
+pub mod wire;
+
+pub use capsule_core::{
+    dispatch::{
+        Decision, Interceptor, Outcome, PublishError, Running, Snapshot, Step, StepVerdict,
+    },
+    hook::{ErrorKind, HookError},
+    types::{Draft, Event, EventId, Name, Principal, Topic},
+};
+
+pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, StartError};

@@ -1,2 +1,7 @@
 //! The binary `capsule`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    capsule_host::cli::main()
+}

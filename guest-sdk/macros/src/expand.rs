@@ -89,6 +89,12 @@ fn export(capsule: &Capsule) -> TokenStream {
     let length = section.len();
     let section = Literal::byte_string(section.as_bytes());
     quote! {
+        // Natively nothing but tests calls a capsule; without this its code is
+        // said to be dead.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn(&::capsule_sdk::Config) -> ::capsule_sdk::Result<#ty> =
+            <#ty as ::capsule_sdk::Capsule>::start;
+
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             ::std::thread_local! {

@@ -94,6 +94,18 @@ impl HookError {
 // === impl ErrorKind ===
 
 impl ErrorKind {
+    /// Every family, in the order of their declaration.
+    pub const ALL: [Self; 8] = [
+        Self::Trap,
+        Self::Timeout,
+        Self::Memory,
+        Self::Stack,
+        Self::Output,
+        Self::Unavailable,
+        Self::Quarantined,
+        Self::Guest,
+    ];
+
     /// The word for it in outcomes, logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,5 +4,8 @@
 //! This crate does no I/O: it knows neither WebAssembly, nor files, nor
 //! networks. Whatever answers a hook comes in through one trait.
 
+pub mod dispatch;
 pub mod hook;
+pub mod lane;
+pub mod topic;
 pub mod types;

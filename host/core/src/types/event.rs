@@ -107,49 +107,49 @@ impl Draft {
 
     /// Sets the payload.
     #[must_use]
-    pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
+    pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
         self.payload = payload.into();
         self
     }
 
     /// Sets the tenant; `None` is the system itself.
     #[must_use]
-    pub fn principal(mut self, principal: impl Into<Option<Principal>>) -> Self {
+    pub fn with_principal(mut self, principal: impl Into<Option<Principal>>) -> Self {
         self.principal = principal.into();
         self
     }
 
     /// Sets the session.
     #[must_use]
-    pub fn session(mut self, session: impl Into<Option<Name>>) -> Self {
+    pub fn with_session(mut self, session: impl Into<Option<Name>>) -> Self {
         self.session = session.into();
         self
     }
 
     /// Sets the id, instead of one that the host makes.
     #[must_use]
-    pub fn id(mut self, id: impl Into<Option<Name>>) -> Self {
+    pub fn with_id(mut self, id: impl Into<Option<Name>>) -> Self {
         self.id = id.into();
         self
     }
 
     /// Sets who publishes.
     #[must_use]
-    pub fn source(mut self, source: impl Into<Option<Name>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Option<Name>>) -> Self {
         self.source = source.into();
         self
     }
 
     /// Sets the W3C `traceparent`.
     #[must_use]
-    pub fn traceparent(mut self, traceparent: impl Into<Option<Name>>) -> Self {
+    pub fn with_traceparent(mut self, traceparent: impl Into<Option<Name>>) -> Self {
         self.traceparent = traceparent.into();
         self
     }
 
     /// Sets when it happened, instead of when the host takes it in.
     #[must_use]
-    pub fn time(mut self, time: impl Into<Option<SystemTime>>) -> Self {
+    pub fn with_time(mut self, time: impl Into<Option<SystemTime>>) -> Self {
         self.time = time.into();
         self
     }
@@ -157,6 +157,16 @@ impl Draft {
     /// The topic.
     pub fn topic(&self) -> &Topic {
         &self.topic
+    }
+
+    /// The tenant.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// The session.
+    pub fn session(&self) -> Option<&Name> {
+        self.session.as_ref()
     }
 
     /// Makes it the event number `seq` of the host.

@@ -1,0 +1,216 @@
+//! Judges a command line: reads it, follows it into other command lines, and
+//! holds each command against the rules.
+
+use crate::{
+    program::{self, base},
+    rule::Rule,
+    shell::{self, Command, Word},
+};
+
+/// Command lines in command lines are followed this deep.
+const MAX_DEPTH: usize = 8;
+/// Longer lines are refused unread, in bytes.
+const MAX_LINE: usize = 64 * 1024;
+/// How much of a command a reason shows, in characters.
+const SHOWN: usize = 80;
+
+/// The rules in force.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    pub(crate) rules: Vec<Rule>,
+    /// Places like the built-in ones of `@protected`.
+    pub(crate) protected: Vec<String>,
+    /// Names of rules that do not count; those in this file have no `Rule`.
+    pub(crate) disabled: Vec<String>,
+}
+
+/// Why a command may not run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) rule: String,
+    pub(crate) piece: String,
+}
+
+type Judged = Result<(), Refusal>;
+
+// === impl Guard ===
+
+impl Guard {
+    /// Judges a command line for a shell.
+    pub(crate) fn line(&self, line: &str) -> Judged {
+        self.nested(line, 0)
+    }
+
+    /// Judges a program with its arguments, which no shell will read.
+    pub(crate) fn program(&self, words: &[Word]) -> Judged {
+        self.call(&[], None, words, 0)
+    }
+
+    fn nested(&self, line: &str, depth: usize) -> Judged {
+        if depth > MAX_DEPTH || line.len() > MAX_LINE {
+            return self.refuse("unreadable", "a command too long or too deep in others");
+        }
+        let commands = match shell::read(line) {
+            Ok(commands) => commands,
+            Err(error) => return self.refuse("unreadable", error.0),
+        };
+        for command in &commands {
+            let words = program::skip_assignments(&command.words);
+            for target in &command.writes {
+                self.rules(">", std::slice::from_ref(target))?;
+            }
+            self.call(&commands, Some(command), words, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Judges one command and what it runs: `sudo sh -c "rm -rf /"` is three.
+    fn call(
+        &self,
+        line: &[Command],
+        command: Option<&Command>,
+        words: &[Word],
+        depth: usize,
+    ) -> Judged {
+        let Some((first, args)) = words.split_first() else {
+            return Ok(());
+        };
+        let name = base(&first.text);
+        let start = first.text.len() - name.len();
+        let computed =
+            |at: &usize| *at >= start || first.text.get(*at..).is_some_and(|t| t.starts_with('{'));
+        if first.live.iter().any(computed) && name != "[" && name != "[[" {
+            return self.refuse("computed-program", &shown(words));
+        }
+        self.rules(name, args)?;
+        let upstream = command.and_then(|c| line.get(c.piped_from?));
+        if let Some(command) = command {
+            self.forks(name, command, words)?;
+            self.remote(line, command, name, args)?;
+        }
+        if let Some(rest) = program::wrapped(name, args) {
+            let mut rest = rest.to_vec();
+            if name == "xargs" {
+                let given = upstream.into_iter().flat_map(|c| &c.words).skip(1);
+                rest.extend(given.filter(|word| is_far(word)).cloned());
+            }
+            if matches!(name, "ssh" | "watch" | "parallel") {
+                self.nested(&joined(&rest), depth + 1)?;
+            } else if depth > MAX_DEPTH {
+                return self.refuse("unreadable", "a command too deep in others");
+            } else {
+                self.call(line, command, &rest, depth + 1)?;
+            }
+        }
+        if name == "find" {
+            self.found(args, depth)?;
+        }
+        if name == "eval" {
+            self.nested(&joined(args), depth + 1)?;
+        }
+        for script in program::scripts(name, args) {
+            self.nested(script, depth + 1)?;
+        }
+        if program::is_shell(name) {
+            for input in command.iter().flat_map(|c| &c.input) {
+                self.nested(input, depth + 1)?;
+            }
+            if let Some((echo, said)) = upstream.and_then(|c| c.words.split_first())
+                && matches!(base(&echo.text), "echo" | "printf")
+            {
+                self.nested(&joined(said), depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rules(&self, name: &str, args: &[Word]) -> Judged {
+        let broken = |rule: &&Rule| rule.matches(name, args, &self.protected);
+        match self.rules.iter().find(broken) {
+            Some(rule) => self.refuse(&rule.name, format!("{name} {}", shown(args)).trim_end()),
+            None => Ok(()),
+        }
+    }
+
+    /// A function that starts itself beside itself.
+    fn forks(&self, name: &str, command: &Command, words: &[Word]) -> Judged {
+        if command.forks && command.function.as_deref() == Some(name) {
+            return self.refuse("fork-bomb", &format!("{name}() runs {}", shown(words)));
+        }
+        Ok(())
+    }
+
+    /// Code that nobody has read: `curl … | sh`, `sh -c "$(curl …)"`.
+    fn remote(&self, line: &[Command], command: &Command, name: &str, args: &[Word]) -> Judged {
+        let is_source = |c: &Command| {
+            let words = program::skip_assignments(&c.words);
+            words
+                .iter()
+                .take(2)
+                .any(|word| program::is_source(base(&word.text)))
+        };
+        let mut sources: Vec<&Command> = Vec::new();
+        let reads_input = program::reads_program(name, args);
+        if reads_input || program::is_interpreter(name) || matches!(name, "eval" | "source" | ".") {
+            let piped = command.piped_from.filter(|_| reads_input);
+            let mut above = piped.and_then(|i| line.get(i));
+            while let Some(c) = above {
+                sources.push(c);
+                above = c.piped_from.and_then(|i| line.get(i));
+            }
+            let inner = args.iter().flat_map(|word| &word.inner);
+            sources.extend(inner.filter_map(|i| line.get(*i)));
+        }
+        match sources.into_iter().find(|c| is_source(c)) {
+            Some(source) => self.refuse(
+                "remote-code",
+                &format!("{} into {name}", shown(&source.words)),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// The commands of `find … -exec`, with the searched place for `{}`.
+    fn found(&self, args: &[Word], depth: usize) -> Judged {
+        let is_exec =
+            |word: &Word| matches!(word.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir");
+        let mut rest = args;
+        while let Some(at) = rest.iter().position(is_exec) {
+            rest = rest.get(at + 1..).unwrap_or_default();
+            let run = rest
+                .iter()
+                .take_while(|word| !matches!(word.text.as_str(), ";" | "+"));
+            let place = program::after_options("find", args)
+                .first()
+                .filter(|word| is_far(word));
+            let fill = |word: &Word| place.filter(|_| word.text == "{}").unwrap_or(word).clone();
+            let run: Vec<Word> = run.map(fill).collect();
+            self.call(&[], None, &run, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, rule: &str, piece: &str) -> Judged {
+        if self.disabled.iter().any(|name| name == rule) {
+            return Ok(());
+        }
+        Err(Refusal {
+            rule: rule.to_owned(),
+            piece: piece.chars().take(SHOWN).collect(),
+        })
+    }
+}
+
+/// A place of its own, and not one below the working directory.
+fn is_far(word: &Word) -> bool {
+    word.text.starts_with(['/', '~', '$'])
+}
+
+fn joined(words: &[Word]) -> String {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    texts.join(" ")
+}
+
+fn shown(words: &[Word]) -> String {
+    joined(words.get(..words.len().min(SHOWN)).unwrap_or_default())
+}

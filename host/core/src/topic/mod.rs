@@ -1,0 +1,6 @@
+//! Which patterns match a topic, in time that depends on the topic's length
+//! and not on the number of patterns.
+
+mod tree;
+
+pub use self::tree::{TopicTree, TopicTreeBuilder};

@@ -1,0 +1,203 @@
+//! A loaded capsule, and how it answers.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use capsule_core::hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict};
+use tokio::time::{Instant, timeout_at};
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::{
+    bindings::{CapsulePre, capsule::host::types},
+    engine::Engine,
+    error::{self, Phase, classify},
+    live::{Counted, Live, Places},
+    pool::Owner,
+    seats::Seats,
+    spec::InstanceMode,
+    state::{Shared, State},
+};
+
+/// Handles of the component model that one instance may hold at once.
+const MAX_HANDLES: usize = 10_000;
+
+/// A component that is compiled and checked, and its instances.
+///
+/// Dropping it drops its idle instances.
+pub struct Capsule(Parts);
+
+/// What a capsule consists of.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    /// Its number in the pool.
+    pub(crate) number: u64,
+    pub(crate) pre: CapsulePre<State>,
+    pub(crate) shared: Arc<Shared>,
+    /// How many of the host's places one instance takes.
+    pub(crate) places: u32,
+    /// The capsule's own places, where its manifest limits them.
+    pub(crate) seats: Option<Seats>,
+    pub(crate) live: Arc<AtomicUsize>,
+    pub(crate) actions: Option<Vec<String>>,
+}
+
+// === impl Capsule ===
+
+impl Capsule {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(parts)
+    }
+
+    /// The capsule's id.
+    pub fn id(&self) -> &Arc<str> {
+        &self.0.shared.spec.id
+    }
+
+    /// How many instances are alive, busy or idle.
+    pub fn instances(&self) -> usize {
+        self.0.live.load(Ordering::Relaxed)
+    }
+
+    /// The actions that the component says it handles, in its order; `None` if
+    /// it does not say.
+    pub fn actions(&self) -> Option<&[String]> {
+        self.0.actions.as_deref()
+    }
+
+    async fn answer(&self, call: Call<'_>) -> Result<Verdict, HookError> {
+        let owner = self.owner(&call);
+        let pool = &self.0.engine.0.pool;
+        let kept = match self.mode() {
+            InstanceMode::Fresh => None,
+            InstanceMode::Principal | InstanceMode::Shared => pool.take(self.0.number, &owner),
+        };
+        // Owned by this future until the guest has answered: whatever ends the
+        // future earlier drops the instance.
+        let mut live = match kept {
+            Some(live) => live,
+            None => self.make(call.deadline).await?,
+        };
+        live.store.data_mut().begin(call.event, call.deadline);
+        live.store.set_epoch_deadline(1);
+        let answer = live
+            .exports
+            .capsule_host_interceptor()
+            .call_hook(&mut live.store, call.action, call.payload)
+            .await
+            .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
+        live.store.data_mut().end();
+        if self.mode() != InstanceMode::Fresh {
+            pool.park(self.0.number, owner, live);
+            if self.0.seats.as_ref().is_some_and(Seats::wanted) {
+                pool.evict_of(self.0.number);
+            }
+        }
+        match answer {
+            Ok(verdict) => Ok(verdict.into()),
+            // The guest is as well as it was: it has only said no.
+            Err(message) => Err(error::guest(&message)),
+        }
+    }
+
+    fn mode(&self) -> InstanceMode {
+        self.0.shared.spec.instance
+    }
+
+    fn owner(&self, call: &Call<'_>) -> Owner {
+        match self.mode() {
+            InstanceMode::Principal => call.event.principal.clone(),
+            InstanceMode::Fresh | InstanceMode::Shared => None,
+        }
+    }
+
+    async fn make(&self, deadline: Instant) -> Result<Live, HookError> {
+        let Parts {
+            engine,
+            pre,
+            shared,
+            ..
+        } = &self.0;
+        let places = timeout_at(deadline, self.take_places())
+            .await
+            .ok()
+            .flatten()
+            .ok_or_else(|| {
+                HookError::new(ErrorKind::Unavailable, "no instance became free in time")
+            })?;
+        let state = State::new(shared, &engine.0.pool, deadline);
+        let mut store = Store::new(&engine.0.wasmtime, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(shared.spec.limits.result_bytes);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|cx| {
+            // The caller drops the future at the deadline; this is for one
+            // that is late to do so.
+            Ok(if cx.data().overdue() {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Yield(1)
+            })
+        });
+        match pre.instantiate_async(&mut store).await {
+            Ok(exports) => Ok(Live {
+                store,
+                exports,
+                _places: places,
+            }),
+            Err(e) => Err(classify(&e, &store.data().meter, Phase::Instantiate)),
+        }
+    }
+
+    /// The capsule's own place first: a capsule at its limit takes none of the
+    /// host's while it waits.
+    async fn take_places(&self) -> Option<Places> {
+        let pool = &self.0.engine.0.pool;
+        let capsule = match &self.0.seats {
+            Some(seats) => Some(seats.take(1, || pool.evict_of(self.0.number)).await?),
+            None => None,
+        };
+        Some(Places {
+            _host: pool.seats.take(self.0.places, || pool.evict()).await?,
+            _capsule: capsule,
+            _count: Counted::new(&self.0.live),
+        })
+    }
+}
+
+impl Hook for Capsule {
+    fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
+        Box::pin(self.answer(call))
+    }
+}
+
+impl Drop for Capsule {
+    fn drop(&mut self) {
+        self.0.engine.0.pool.purge(self.0.number);
+    }
+}
+
+impl fmt::Debug for Capsule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capsule")
+            .field("spec", &self.0.shared.spec)
+            .field("instances", &self.instances())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<types::Verdict> for Verdict {
+    fn from(verdict: types::Verdict) -> Self {
+        match verdict {
+            types::Verdict::Continue(payload) => Self::Continue(payload.map(Into::into)),
+            types::Verdict::Final(response) => Self::Final(response.into()),
+            types::Verdict::Deny(reason) => Self::Deny(reason),
+            types::Verdict::Skip => Self::Skip,
+        }
+    }
+}

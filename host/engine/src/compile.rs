@@ -1,0 +1,79 @@
+//! From WebAssembly to machine code, under limits of size and time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+};
+
+use wasmparser::Parser;
+use wasmtime::component::Component;
+
+use crate::{cache::ModuleCache, engine::Inner, live::Counted, load::LoadError, text::printable};
+
+/// Compilations that may be under way at once. One whose time is up cannot be
+/// stopped: it runs to its end, and what it gives is dropped.
+const MAX_COMPILING: usize = 16;
+/// Bytes of a message of the compiler's.
+const MESSAGE_BYTES: usize = 512;
+
+/// The component in `wasm`, from the cache where that has it.
+pub(crate) fn component(
+    engine: &Inner,
+    wasm: &[u8],
+    cache: Option<&ModuleCache>,
+) -> Result<Component, LoadError> {
+    let limit = engine.config.max_module_bytes;
+    if wasm.len() > limit {
+        let bytes = wasm.len();
+        return Err(LoadError::TooLarge { bytes, limit });
+    }
+    if Parser::is_core_wasm(wasm) {
+        return Err(LoadError::CoreModule);
+    }
+    if !Parser::is_component(wasm) {
+        return Err(LoadError::NotWasm);
+    }
+    let Some(cache) = cache else {
+        return compile(engine, wasm);
+    };
+    let name = ModuleCache::name(&engine.compatibility, wasm);
+    if let Some(component) = cache.get(&engine.wasmtime, &name) {
+        return Ok(component);
+    }
+    let component = compile(engine, wasm)?;
+    match component.serialize() {
+        Ok(artefact) => cache.put(&name, &artefact),
+        Err(e) => tracing::warn!("a compiled module cannot be kept: {e:#}"),
+    }
+    Ok(component)
+}
+
+fn compile(engine: &Inner, wasm: &[u8]) -> Result<Component, LoadError> {
+    let limit = engine.config.compile_timeout;
+    let running = Counted::new(&engine.compiling);
+    if engine.compiling.load(Ordering::Relaxed) > MAX_COMPILING {
+        return Err(LoadError::Busy);
+    }
+    let (done, result) = mpsc::sync_channel(1);
+    let (compiler, bytes) = (engine.wasmtime.clone(), Arc::<[u8]>::from(wasm));
+    thread::Builder::new()
+        .name("capsule-compile".into())
+        .spawn(move || {
+            let component = Component::from_binary(&compiler, &bytes);
+            drop(running);
+            // Nobody listens any more if the time was up.
+            let _ = done.send(component);
+        })
+        .map_err(LoadError::Thread)?;
+    match result.recv_timeout(limit) {
+        Ok(component) => component.map_err(|e| LoadError::Invalid {
+            reason: printable(&format!("{e:#}"), MESSAGE_BYTES).into_owned(),
+        }),
+        Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout { limit }),
+        Err(RecvTimeoutError::Disconnected) => Err(LoadError::CompilerPanicked),
+    }
+}

@@ -1,0 +1,162 @@
+//! What the host keeps for one instance, and answers its imports with.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use capsule_core::types::Event;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use wasmtime_wasi::{WasiCtxView, WasiView};
+
+use crate::{
+    bindings::capsule::host::{config, context, log, types},
+    log::GuestLog,
+    memory::Meter,
+    pool::Pool,
+    spec::{CapsuleSpec, Grants},
+    wasi::Wasi,
+};
+
+/// What all instances of a capsule read.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) spec: CapsuleSpec,
+    /// Each key of the configuration, as JSON.
+    pub(crate) config: BTreeMap<String, String>,
+}
+
+/// The data of one wasmtime store.
+pub(crate) struct State {
+    shared: Arc<Shared>,
+    /// The event the running hook is asked about.
+    event: Option<Arc<Event>>,
+    deadline: Instant,
+    pub(crate) meter: Meter,
+    log: Arc<Mutex<GuestLog>>,
+    /// Made when the guest first calls WASI.
+    wasi: Option<Box<Wasi>>,
+}
+
+// === impl State ===
+
+impl State {
+    /// State for an instance that is to be made until `deadline`.
+    pub(crate) fn new(shared: &Arc<Shared>, pool: &Arc<Pool>, deadline: Instant) -> Self {
+        let limits = &shared.spec.limits;
+        let log = GuestLog::new(
+            Arc::clone(&shared.spec.id),
+            limits.log_lines,
+            limits.log_line_bytes,
+        );
+        Self {
+            shared: Arc::clone(shared),
+            event: None,
+            deadline,
+            meter: Meter::new(limits.memory_bytes, pool),
+            log: Arc::new(Mutex::new(log)),
+            wasi: None,
+        }
+    }
+
+    /// Begins a call about `event` that ends at `deadline`.
+    pub(crate) fn begin(&mut self, event: &Arc<Event>, deadline: Instant) {
+        self.event = Some(Arc::clone(event));
+        self.deadline = deadline;
+        self.meter.forget();
+    }
+
+    /// Ends the call; nothing of its event is kept.
+    pub(crate) fn end(&mut self) {
+        self.event = None;
+        self.log.lock().end_call();
+    }
+
+    /// Whether the time of the call is up.
+    pub(crate) fn overdue(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn grants(&self) -> Grants {
+        self.shared.spec.grants
+    }
+
+    fn event<T: Default>(&self, read: impl FnOnce(&Event) -> T) -> T {
+        self.event.as_deref().map(read).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("capsule", &self.shared.spec.id)
+            .field("event", &self.event)
+            .field("meter", &self.meter)
+            .finish_non_exhaustive()
+    }
+}
+
+impl types::Host for State {}
+
+impl context::Host for State {
+    fn topic(&mut self) -> String {
+        self.event(|event| event.topic.to_string())
+    }
+
+    fn principal(&mut self) -> Option<String> {
+        self.event(|event| event.principal.as_ref().map(ToString::to_string))
+    }
+
+    fn session(&mut self) -> Option<String> {
+        self.event(|event| event.session.as_ref().map(ToString::to_string))
+    }
+
+    fn event_id(&mut self) -> String {
+        self.event(|event| event.id.to_string())
+    }
+
+    fn source(&mut self) -> String {
+        self.event(|event| event.source.as_ref().map(ToString::to_string))
+            .unwrap_or_default()
+    }
+
+    fn time_ms(&mut self) -> u64 {
+        self.event(Event::time_ms)
+    }
+
+    fn hops(&mut self) -> u32 {
+        self.event(|event| event.hops)
+    }
+
+    fn remaining_ms(&mut self) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        self.event(|_| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn traceparent(&mut self) -> Option<String> {
+        self.event(|event| event.traceparent.as_ref().map(ToString::to_string))
+    }
+}
+
+impl config::Host for State {
+    fn all(&mut self) -> String {
+        self.shared.spec.config_json.to_string()
+    }
+
+    fn get(&mut self, key: String) -> Option<String> {
+        self.shared.config.get(&key).cloned()
+    }
+}
+
+impl log::Host for State {
+    fn write(&mut self, level: log::Level, message: String) {
+        self.log.lock().line(level, &message);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let grants = self.grants();
+        self.wasi
+            .get_or_insert_with(|| Box::new(Wasi::new(grants, &self.log)))
+            .view()
+    }
+}

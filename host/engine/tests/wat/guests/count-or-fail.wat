@@ -1,0 +1,20 @@
+    ;; Counts its calls like `count`, and on the payload that starts with t, l
+    ;; or e it traps, loops for ever, or answers with an error.
+    (data (i32.const 200) "not today")
+    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+      (local $first i32)
+      (i32.store8 (i32.const 100) (i32.add (i32.load8_u (i32.const 100)) (i32.const 1)))
+      (if (local.get $payload-len)
+        (then (local.set $first (i32.load8_u (local.get $payload)))))
+      (if (i32.eq (local.get $first) (i32.const 0x74)) (then unreachable))
+      (if (i32.eq (local.get $first) (i32.const 0x6c)) (then (loop $again (br $again))))
+      (i32.store8 (i32.const 0) (i32.const 0))
+      (i32.store8 (i32.const 4) (i32.const 1))
+      (i32.store (i32.const 8) (i32.const 100))
+      (i32.store (i32.const 12) (i32.const 1))
+      (if (i32.eq (local.get $first) (i32.const 0x65))
+        (then
+          (i32.store8 (i32.const 0) (i32.const 1))
+          (i32.store (i32.const 4) (i32.const 200))
+          (i32.store (i32.const 8) (i32.const 9))))
+      (i32.const 0))

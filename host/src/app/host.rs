@@ -1,0 +1,103 @@
+//! A running host.
+
+use std::sync::Arc;
+
+use capsule_core::{
+    dispatch::{Dispatcher, Outcome, PublishError, Running, Snapshot},
+    types::{Draft, Topic},
+};
+
+use super::{Explanation, HostBuilder};
+use crate::registry::Generation;
+
+/// A running host: events in, outcomes out. Cheap to clone.
+///
+/// It runs on the tokio runtime of whoever calls it; a guest that computes
+/// gives the thread back every millisecond.
+#[derive(Clone, Debug)]
+pub struct Host {
+    dispatcher: Arc<Dispatcher>,
+    generation: Arc<Generation>,
+}
+
+// === impl Host ===
+
+impl Host {
+    /// Makes a host.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    pub(super) fn new(dispatcher: Dispatcher, generation: Generation) -> Self {
+        Self {
+            dispatcher: Arc::new(dispatcher),
+            generation: Arc::new(generation),
+        }
+    }
+
+    /// Publishes an event and waits for its outcome. Events of one principal
+    /// reach each capsule in the order in which these futures were first
+    /// polled; a full lane makes this one wait. Dropping the future cancels
+    /// the event.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::Reserved`] and [`PublishError::Closed`]. A denial is
+    /// an outcome, not an error.
+    pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
+        self.dispatcher.request(draft).await
+    }
+
+    /// Publishes an event and returns when it has been taken in; it then runs
+    /// in a task of its own. A full lane makes this wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn publish(&self, draft: Draft) -> Result<(), PublishError> {
+        self.dispatcher.publish(draft).await
+    }
+
+    /// Takes an event in, waiting for room if need be, and returns it with
+    /// its place in every lane taken; it goes on while [`Running::run`] is
+    /// polled. This is how many events are kept under way in a known order.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
+        self.dispatcher.submit(draft).await
+    }
+
+    /// Takes an event in now, or says that a lane is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request), and [`PublishError::Full`], which gives
+    /// the event back.
+    pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
+        self.dispatcher.try_submit(draft)
+    }
+
+    /// Which interceptors an event on `topic` meets, in what order, and why
+    /// it does not meet each other one.
+    pub fn explain(&self, topic: &Topic) -> Explanation {
+        Explanation::new(&self.dispatcher.plan(), topic)
+    }
+
+    /// The capsules of this host.
+    pub fn capsules(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// What has been counted since the start.
+    pub fn counters(&self) -> Snapshot {
+        self.dispatcher.counters().snapshot()
+    }
+
+    /// Takes no more events and waits until those taken in have their
+    /// outcome. Bound it with a time-out where that matters.
+    pub async fn shutdown(&self) {
+        self.dispatcher.drain().await;
+    }
+}

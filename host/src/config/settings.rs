@@ -1,0 +1,137 @@
+//! The settings of a host and their defaults.
+
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use capsule_core::dispatch::DispatchConfig;
+use capsule_engine::EngineConfig;
+use serde::Deserialize;
+
+const MIB: usize = 1 << 20;
+
+/// Everything that can be set, as `host.toml` has it. What is left out keeps
+/// its default; a key that is not known is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostConfig {
+    /// The directory that holds one directory for each capsule.
+    pub capsules: Option<PathBuf>,
+    /// Where compiled modules are kept; default `capsule` in the user's cache
+    /// directory.
+    pub cache_dir: Option<PathBuf>,
+    /// Compile anew at each start instead.
+    pub no_cache: bool,
+    /// Start without the capsules that cannot be loaded.
+    pub keep_going: bool,
+    /// What all capsules together may use.
+    pub engine: EngineSettings,
+    /// How events are ordered and timed.
+    pub dispatch: DispatchSettings,
+    /// How lines of events are read.
+    pub input: InputSettings,
+}
+
+/// `[engine]`: what all capsules together may use.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Live instances, idle ones included. Default 1000.
+    pub max_instances: u32,
+    /// Memories and tables of all live instances, in MiB. Default 2048.
+    pub memory_mib: usize,
+    /// The most that a manifest may ask for one instance, in MiB. Default 1024.
+    pub max_memory_mib_per_instance: usize,
+    /// The largest module, in MiB. Default 64.
+    pub max_module_mib: usize,
+    /// How long compiling one module may take, in milliseconds. Default 60000.
+    pub compile_timeout_ms: u64,
+}
+
+/// `[dispatch]`: how events are ordered and timed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DispatchSettings {
+    /// Events of one (capsule, principal) under way. Default 64.
+    pub lane_capacity: NonZeroUsize,
+    /// How long the hooks of one chain may take together, in milliseconds.
+    /// Default 5000.
+    pub chain_deadline_ms: u64,
+}
+
+/// `[input]`: how lines of events are read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputSettings {
+    /// The longest line, in bytes. Default 8 MiB.
+    pub max_line_bytes: NonZeroUsize,
+    /// Events read whose outcome is not written yet. Default 1024.
+    pub in_flight_events: NonZeroUsize,
+    /// Their bytes. Default 64 MiB.
+    pub in_flight_bytes: NonZeroU32,
+}
+
+// === impl EngineSettings ===
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        let engine = EngineConfig::default();
+        Self {
+            max_instances: engine.max_instances,
+            memory_mib: engine.memory_budget / MIB,
+            max_memory_mib_per_instance: engine.max_memory_per_instance / MIB,
+            max_module_mib: engine.max_module_bytes / MIB,
+            compile_timeout_ms: engine.compile_timeout.as_millis() as u64,
+        }
+    }
+}
+
+impl EngineSettings {
+    /// The engine's own form of it.
+    pub fn to_engine(&self) -> EngineConfig {
+        EngineConfig {
+            max_instances: self.max_instances,
+            memory_budget: self.memory_mib.saturating_mul(MIB),
+            max_memory_per_instance: self.max_memory_mib_per_instance.saturating_mul(MIB),
+            max_module_bytes: self.max_module_mib.saturating_mul(MIB),
+            compile_timeout: Duration::from_millis(self.compile_timeout_ms),
+            ..EngineConfig::default()
+        }
+    }
+}
+
+// === impl DispatchSettings ===
+
+impl Default for DispatchSettings {
+    fn default() -> Self {
+        let dispatch = DispatchConfig::default();
+        Self {
+            lane_capacity: dispatch.lane_capacity,
+            chain_deadline_ms: dispatch.chain_deadline.as_millis() as u64,
+        }
+    }
+}
+
+impl DispatchSettings {
+    /// The dispatcher's own form of it.
+    pub fn to_dispatch(&self) -> DispatchConfig {
+        DispatchConfig {
+            lane_capacity: self.lane_capacity,
+            chain_deadline: Duration::from_millis(self.chain_deadline_ms),
+        }
+    }
+}
+
+// === impl InputSettings ===
+
+impl Default for InputSettings {
+    fn default() -> Self {
+        Self {
+            max_line_bytes: const { NonZeroUsize::new(8 * MIB).unwrap() },
+            in_flight_events: const { NonZeroUsize::new(1024).unwrap() },
+            in_flight_bytes: const { NonZeroU32::new(64 * MIB as u32).unwrap() },
+        }
+    }
+}

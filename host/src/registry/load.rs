@@ -1,0 +1,190 @@
+//! From a manifest to a capsule that answers.
+
+use std::{
+    fmt::Write,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+};
+
+use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
+use capsule_manifest::{Capabilities, Instance, Manifest};
+use sha2::{Digest, Sha256};
+
+use super::{CapsuleError, scan::Place};
+
+/// Loads capsules into one engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Loader {
+    /// Where they run.
+    pub(crate) engine: Engine,
+    /// Where compiled modules are kept.
+    pub(crate) cache: Option<ModuleCache>,
+    /// The largest module that is read, in bytes.
+    pub(crate) max_module_bytes: u64,
+}
+
+// === impl Loader ===
+
+impl Loader {
+    /// Loads the module that `manifest` names.
+    ///
+    /// # Errors
+    ///
+    /// [`CapsuleError`] says what is wrong and where.
+    pub(crate) fn load(&self, place: &Place, manifest: &Manifest) -> Result<Capsule, CapsuleError> {
+        if let Some(key) = not_offered(&manifest.capabilities) {
+            return Err(CapsuleError::NotOffered {
+                manifest: place.manifest.clone(),
+                key,
+            });
+        }
+        let wasm = self.read_module(place, manifest)?;
+        check_digest(place, manifest, &wasm)?;
+        let capsule = self
+            .engine
+            .load(&wasm, spec(manifest), self.cache.as_ref())
+            .map_err(|error| CapsuleError::Load {
+                module: place.dir.join(&manifest.capsule.module),
+                error,
+            })?;
+        check_actions(place, manifest, &capsule)?;
+        Ok(capsule)
+    }
+
+    /// Reads the module, wherever links lead, as long as that is inside of
+    /// the capsule's directory; one byte more than allowed at most, which the
+    /// engine then refuses.
+    fn read_module(&self, place: &Place, manifest: &Manifest) -> Result<Vec<u8>, CapsuleError> {
+        let module = &manifest.capsule.module;
+        let path = place.dir.join(module);
+        let read = |error: io::Error| CapsuleError::ReadModule {
+            manifest: place.manifest.clone(),
+            path: path.clone(),
+            remedy: match error.kind() {
+                io::ErrorKind::NotFound => "; build it with `capsule build`",
+                _ => "",
+            },
+            error,
+        };
+        let target = fs::canonicalize(&path).map_err(read)?;
+        let dir = fs::canonicalize(&place.dir).map_err(read)?;
+        if !target.starts_with(&dir) {
+            return Err(CapsuleError::ModuleOutside {
+                manifest: place.manifest.clone(),
+                module: module.clone(),
+                target,
+            });
+        }
+        if !is_file(&target).map_err(read)? {
+            return Err(CapsuleError::ModuleNotAFile {
+                manifest: place.manifest.clone(),
+                module: module.clone(),
+            });
+        }
+        let mut wasm = Vec::new();
+        File::open(&target)
+            .and_then(|file| file.take(self.max_module_bytes + 1).read_to_end(&mut wasm))
+            .map_err(read)?;
+        Ok(wasm)
+    }
+}
+
+fn is_file(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.is_file())
+}
+
+/// The first capability that is asked for and does not exist here.
+fn not_offered(capabilities: &Capabilities) -> Option<&'static str> {
+    let Capabilities {
+        log: _,
+        clock: _,
+        kv,
+        publish,
+        env,
+        dirs,
+        allowed_hosts,
+        ..
+    } = capabilities;
+    [
+        ("kv", *kv),
+        ("publish", !publish.is_empty()),
+        ("env", !env.is_empty()),
+        ("dirs", !dirs.is_empty()),
+        ("allowed_hosts", !allowed_hosts.is_empty()),
+    ]
+    .into_iter()
+    .find_map(|(key, asked)| asked.then_some(key))
+}
+
+fn check_digest(place: &Place, manifest: &Manifest, wasm: &[u8]) -> Result<(), CapsuleError> {
+    let Some(wanted) = &manifest.capsule.sha256 else {
+        return Ok(());
+    };
+    let digest = Sha256::digest(wasm);
+    if digest.as_slice() == wanted {
+        return Ok(());
+    }
+    Err(CapsuleError::Digest {
+        manifest: place.manifest.clone(),
+        module: manifest.capsule.module.clone(),
+        found: hex(&digest),
+        wanted: hex(wanted),
+    })
+}
+
+fn check_actions(
+    place: &Place,
+    manifest: &Manifest,
+    capsule: &Capsule,
+) -> Result<(), CapsuleError> {
+    let Some(handlers) = capsule.actions() else {
+        return Ok(());
+    };
+    let missing = manifest
+        .interceptors
+        .iter()
+        .find(|interceptor| !handlers.contains(&interceptor.action));
+    match missing {
+        None => Ok(()),
+        Some(interceptor) => Err(CapsuleError::NoHandler {
+            manifest: place.manifest.clone(),
+            module: manifest.capsule.module.clone(),
+            action: interceptor.action.clone(),
+            handlers: handlers.to_vec(),
+        }),
+    }
+}
+
+fn spec(manifest: &Manifest) -> CapsuleSpec {
+    let runtime = &manifest.runtime;
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    CapsuleSpec {
+        id: manifest.capsule.name.as_str().into(),
+        instance: match runtime.instance {
+            Instance::Principal => InstanceMode::Principal,
+            Instance::Fresh => InstanceMode::Fresh,
+            Instance::Shared => InstanceMode::Shared,
+        },
+        limits: Limits {
+            memory_bytes: size(runtime.memory_bytes()),
+            max_instances: runtime.max_instances,
+            result_bytes: size(runtime.max_result_bytes()),
+            log_lines: runtime.max_log_lines,
+            log_line_bytes: size(runtime.max_log_line_bytes.into()),
+        },
+        grants: Grants {
+            log: manifest.capabilities.log,
+            clock: manifest.capabilities.clock,
+        },
+        config_json: manifest.config_json().into(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,85 @@
+//! Which capsules a directory holds, and what their manifests say.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use capsule_manifest::Manifest;
+
+use super::{CapsuleError, ScanError};
+
+const MANIFEST: &str = "Capsule.toml";
+
+/// Where a capsule is, or should be.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Its directory.
+    pub(crate) dir: PathBuf,
+    /// Its manifest.
+    pub(crate) manifest: PathBuf,
+}
+
+/// A capsule as its manifest tells of it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Where it is.
+    pub(crate) place: Place,
+    /// What the manifest says.
+    pub(crate) manifest: Result<Manifest, CapsuleError>,
+}
+
+/// Finds the capsules of `root`, ordered by directory. Files and directories
+/// whose name starts with a dot are passed over; any other directory must be
+/// a capsule, so that one with a misspelt manifest is not passed over unseen.
+///
+/// # Errors
+///
+/// [`ScanError`] if `root` cannot be used; what is wrong with one capsule is
+/// in its [`Found`].
+pub(crate) fn scan(root: &Path) -> Result<Vec<Found>, ScanError> {
+    let read = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => ScanError::Missing { path: root.into() },
+        io::ErrorKind::NotADirectory => ScanError::NotADirectory { path: root.into() },
+        _ => ScanError::Read {
+            path: root.into(),
+            error,
+        },
+    };
+    let mut dirs = Vec::new();
+    for entry in fs::read_dir(root).map_err(read)? {
+        let entry = entry.map_err(read)?;
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !hidden && entry.path().is_dir() {
+            dirs.push(entry.path());
+        }
+    }
+    if root.join(MANIFEST).is_file() {
+        return Err(ScanError::IsACapsule { path: root.into() });
+    }
+    dirs.sort();
+    Ok(dirs.into_iter().map(read_capsule).collect())
+}
+
+fn read_capsule(dir: PathBuf) -> Found {
+    let path = dir.join(MANIFEST);
+    let manifest = match fs::read(&path) {
+        Ok(bytes) => {
+            Manifest::parse_bytes(&bytes, &path.display().to_string()).map_err(CapsuleError::from)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(CapsuleError::NoManifest { dir: dir.clone() })
+        }
+        Err(error) => Err(CapsuleError::ReadManifest {
+            path: path.clone(),
+            error,
+        }),
+    };
+    Found {
+        place: Place {
+            dir,
+            manifest: path,
+        },
+        manifest,
+    }
+}

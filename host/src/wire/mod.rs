@@ -1,0 +1,9 @@
+//! Events and outcomes as lines of JSON.
+
+mod event;
+mod outcome;
+
+pub use self::{
+    event::{EventLineError, parse_event},
+    outcome::{outcome_line, refusal_line},
+};

@@ -1,0 +1,157 @@
+//! One line out: what became of an event, or why a line was none.
+
+use std::time::Duration;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use capsule_core::dispatch::{Decision, Outcome, Step, StepVerdict};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+#[derive(Serialize)]
+struct OutcomeLine<'a> {
+    id: String,
+    topic: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_base64: Option<String>,
+    steps: Vec<StepLine<'a>>,
+    duration_us: f64,
+}
+
+#[derive(Serialize)]
+struct StepLine<'a> {
+    capsule: &'a str,
+    action: &'a str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    monitor: bool,
+    duration_us: f64,
+}
+
+#[derive(Serialize)]
+struct RefusalLine<'a> {
+    line: u64,
+    error: &'a str,
+}
+
+/// The outcome as one line of JSON, without a line end. Durations are in
+/// microseconds, to a tenth. Bytes that are no JSON go out as base64.
+///
+/// # Errors
+///
+/// None that a caller can cause: the error of the serializer is passed on.
+pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
+    let event = &outcome.event;
+    let mut line = OutcomeLine {
+        id: event.id.to_string(),
+        topic: event.topic.as_str(),
+        principal: event.principal.as_ref().map(|p| p.as_str()),
+        session: event.session.as_ref().map(|s| s.as_str()),
+        verdict: outcome.decision.as_str(),
+        by: None,
+        reason: None,
+        payload: None,
+        payload_base64: None,
+        response: None,
+        response_base64: None,
+        steps: outcome.steps.iter().map(step_line).collect(),
+        duration_us: micros(outcome.duration),
+    };
+    match &outcome.decision {
+        Decision::Continue { payload } => {
+            (line.payload, line.payload_base64) = json_or_base64(payload);
+        }
+        Decision::Final { by, response } => {
+            line.by = Some(by);
+            (line.response, line.response_base64) = json_or_base64(response);
+        }
+        Decision::Deny { by, reason } => {
+            line.by = Some(by);
+            line.reason = Some(reason);
+        }
+    }
+    serde_json::to_string(&line)
+}
+
+/// What stands in the place of the outcome of line number `line`, which was
+/// not an event or was not taken in.
+///
+/// # Errors
+///
+/// As [`outcome_line`].
+pub fn refusal_line(line: u64, error: &str) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&RefusalLine { line, error })
+}
+
+fn step_line(step: &Step) -> StepLine<'_> {
+    let interceptor = &step.interceptor;
+    let mut line = StepLine {
+        capsule: &interceptor.capsule,
+        action: &interceptor.action,
+        verdict: step.verdict.as_str(),
+        changed: None,
+        reason: None,
+        error: None,
+        message: None,
+        monitor: interceptor.monitors(),
+        duration_us: micros(step.duration),
+    };
+    match &step.verdict {
+        StepVerdict::Continue { changed } => line.changed = Some(*changed),
+        StepVerdict::Deny { reason } => line.reason = Some(reason),
+        StepVerdict::Error(error) => {
+            line.error = Some(error.kind.as_str());
+            line.message = Some(&error.message);
+        }
+        StepVerdict::Final | StepVerdict::Skip => {}
+    }
+    line
+}
+
+/// The bytes as they are if they are JSON, or else in base64.
+fn json_or_base64(bytes: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
+    match serde_json::from_slice::<Box<RawValue>>(bytes) {
+        Ok(json) => (Some(on_one_line(json)), None),
+        Err(_) => (None, Some(BASE64_STANDARD.encode(bytes))),
+    }
+}
+
+/// In JSON a raw line end stands between tokens only, where a space does as
+/// well.
+fn on_one_line(json: Box<RawValue>) -> Box<RawValue> {
+    if !json.get().contains(['\n', '\r']) {
+        return json;
+    }
+    RawValue::from_string(json.get().replace(['\n', '\r'], " ")).unwrap_or(json)
+}
+
+fn micros(duration: Duration) -> f64 {
+    let tenths = duration.as_nanos() / 100;
+    tenths as f64 / 10.0
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
