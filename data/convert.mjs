@@ -50,7 +50,11 @@ function principal(login) {
 }
 
 function read(path) {
-  return JSON.parse(readFileSync(join(root, path), "utf8"));
+  try {
+    return JSON.parse(readFileSync(join(root, path), "utf8"));
+  } catch (error) {
+    return fail(`${root} is not the unpacked package: ${error.message}`);
+  }
 }
 
 function fail(message) {

@@ -2,9 +2,10 @@
 //! holds each command against the rules.
 
 use crate::{
-    program::{self, base},
+    program::{self, base, joined},
     rule::Rule,
     shell::{self, Command, Word},
+    variables::Variables,
 };
 
 /// Command lines in command lines are followed this deep.
@@ -54,11 +55,14 @@ impl Guard {
             Ok(commands) => commands,
             Err(error) => return self.refuse("unreadable", error.0),
         };
+        let mut variables = Variables::new();
         for command in &commands {
-            let words = program::skip_assignments(&command.words);
-            for target in &command.writes {
-                self.rules(">", std::slice::from_ref(target))?;
+            for target in variables.expand(&command.writes) {
+                self.rules(">", &[target])?;
             }
+            let words = variables.expand(&command.words);
+            variables.learn(&words);
+            let words = program::skip_assignments(&words);
             self.call(&commands, Some(command), words, depth)?;
         }
         Ok(())
@@ -76,10 +80,7 @@ impl Guard {
             return Ok(());
         };
         let name = base(&first.text);
-        let start = first.text.len() - name.len();
-        let computed =
-            |at: &usize| *at >= start || first.text.get(*at..).is_some_and(|t| t.starts_with('{'));
-        if first.live.iter().any(computed) && name != "[" && name != "[[" {
+        if is_computed(first) {
             return self.refuse("computed-program", &shown(words));
         }
         self.rules(name, args)?;
@@ -105,7 +106,7 @@ impl Guard {
         if name == "find" {
             self.found(args, depth)?;
         }
-        if name == "eval" {
+        if matches!(name, "eval" | "trap") {
             self.nested(&joined(args), depth + 1)?;
         }
         for script in program::scripts(name, args) {
@@ -201,14 +202,24 @@ impl Guard {
     }
 }
 
+/// Whether only the shell knows which program it is. A variable may be the
+/// first directory of a path: `$JAVA_HOME/bin/java`.
+fn is_computed(word: &Word) -> bool {
+    let directory = word.text.split('/').next().unwrap_or_default();
+    let is_variable = directory.strip_prefix('$').is_some_and(|name| {
+        let name = name.trim_start_matches('{').trim_end_matches('}');
+        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    let known = if is_variable { directory.len() } else { 0 };
+    let live = word.live.iter().any(|at| *at >= known);
+    (live && !matches!(word.text.as_str(), "[" | "[["))
+        || (is_variable && base(&word.text).len() == word.text.len())
+        || (is_variable && base(&word.text).is_empty())
+}
+
 /// A place of its own, and not one below the working directory.
 fn is_far(word: &Word) -> bool {
     word.text.starts_with(['/', '~', '$'])
-}
-
-fn joined(words: &[Word]) -> String {
-    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    texts.join(" ")
 }
 
 fn shown(words: &[Word]) -> String {

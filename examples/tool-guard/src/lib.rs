@@ -3,14 +3,16 @@
 //! It reads a command line as a shell does (`shell`), follows it through
 //! `sudo`, `sh -c`, `find -exec` and the like (`guard`), and holds each
 //! command against rules (`rules.json`, and more in the manifest). What it
-//! cannot read it denies. It stops accidents and clumsy attacks; a program
-//! written to fool it still needs a sandbox around the tool.
+//! cannot read it denies. It stops accidents and clumsy attacks: it does not
+//! follow `cd`, nor read scripts in files or in other languages, so whoever
+//! wants to fool it can, and a tool needs a sandbox all the same.
 
 mod guard;
 mod place;
 mod program;
 mod rule;
 mod shell;
+mod variables;
 
 #[cfg(test)]
 mod tests;

@@ -61,9 +61,22 @@ impl Place {
                 (start, text) = (meaning, rest);
             }
         }
+        if start.is_empty() && text.starts_with('~') {
+            // `~alice` is a home as well.
+            start = "~";
+            text = text
+                .get(text.find('/').unwrap_or(text.len())..)
+                .unwrap_or_default();
+        }
         // `${x:?}` stops the shell when x is empty: it is a known start.
         if start.is_empty() && text.starts_with('$') && !text.contains(":?") {
-            let end = text.find('/').unwrap_or(text.len());
+            let braces = if text.starts_with("${") {
+                text.find('}').unwrap_or(0)
+            } else {
+                0
+            };
+            let rest = text.get(braces..).unwrap_or_default();
+            let end = rest.find('/').map_or(text.len(), |slash| braces + slash);
             // A variable of its own is somebody's directory; `$x/` is `/`
             // whenever x is empty, and what a command prints is anything.
             let guess = end < text.len() || text.starts_with("$()");

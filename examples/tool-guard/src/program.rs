@@ -211,6 +211,11 @@ pub(crate) fn operands(words: &[Word]) -> Vec<&Word> {
 
 /// A command without the `NAME=value` before it.
 pub(crate) fn skip_assignments(words: &[Word]) -> &[Word] {
+    words.get(assignments(words).len()..).unwrap_or_default()
+}
+
+/// The `NAME=value` before a command.
+pub(crate) fn assignments(words: &[Word]) -> &[Word] {
     let is_assignment = |word: &Word| {
         let name = word
             .text
@@ -223,7 +228,13 @@ pub(crate) fn skip_assignments(words: &[Word]) -> &[Word] {
                 .all(|c| c.is_ascii_alphanumeric() || "_[]".contains(c))
     };
     let count = words.iter().take_while(|word| is_assignment(word)).count();
-    words.get(count..).unwrap_or_default()
+    words.get(..count).unwrap_or_default()
+}
+
+/// The words as one text again, without their quotes.
+pub(crate) fn joined(words: &[Word]) -> String {
+    let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    texts.join(" ")
 }
 
 fn is_option(word: &Word) -> bool {
