@@ -105,3 +105,8 @@ pub mod prelude {
         warn,
     };
 }
+
+/// The README's capsule compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
