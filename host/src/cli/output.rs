@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
-use comfy_table::{ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// Writes `value` as JSON for programs, over several lines.
@@ -27,7 +27,7 @@ pub(super) fn text(text: &str) -> Result<()> {
 pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     table
