@@ -1,0 +1,136 @@
+//! Capsules that do their worst, seen from outside of the host: a guard never
+//! lets an event pass by failing, and everybody else goes on.
+
+mod support;
+
+use capsule_host::{Decision, Draft, ErrorKind, Host, Outcome, Principal, StepVerdict, Topic};
+
+use support::Capsules;
+
+/// Times that each does its worst.
+const ROUNDS: usize = 200;
+
+/// Guests that fail, and the family of their failure.
+const FAILING: [(&str, ErrorKind); 19] = [
+    ("loop", ErrorKind::Timeout),
+    ("loop-start", ErrorKind::Timeout),
+    ("recursion", ErrorKind::Stack),
+    ("memory", ErrorKind::Memory),
+    ("memories", ErrorKind::Memory),
+    ("table", ErrorKind::Memory),
+    ("trap", ErrorKind::Trap),
+    ("trap-start", ErrorKind::Trap),
+    ("trap-realloc", ErrorKind::Trap),
+    ("realloc-outside", ErrorKind::Output),
+    ("result-outside", ErrorKind::Output),
+    ("result-crooked", ErrorKind::Output),
+    ("list-outside", ErrorKind::Output),
+    ("list-gigabyte", ErrorKind::Output),
+    ("list-large", ErrorKind::Output),
+    ("utf8", ErrorKind::Output),
+    ("discriminant", ErrorKind::Output),
+    ("fail", ErrorKind::Guest),
+    ("fail-badly", ErrorKind::Output),
+];
+
+fn host(guest: &str, instance: &str, on_error: &str) -> (Capsules, Host) {
+    let rest = format!(
+        "priority = 1\non_error = \"{on_error}\"\ntimeout_ms = 5\n[runtime]\n\
+         instance = \"{instance}\"\nmemory_mib = 4"
+    );
+    let capsules = Capsules::new()
+        .with("bad", guest, &rest)
+        .with("good", "echo", "priority = 2");
+    let host = Host::builder().capsules(capsules.path()).no_cache().start().unwrap();
+    (capsules, host)
+}
+
+async fn ask(host: &Host, principal: &str, topic: &str) -> Outcome {
+    let draft = Draft::new(Topic::new(topic).unwrap())
+        .with_principal(Principal::new(principal).unwrap())
+        .with_payload("{}");
+    host.request(draft).await.unwrap()
+}
+
+fn error(outcome: &Outcome) -> ErrorKind {
+    match &outcome.steps[0].verdict {
+        StepVerdict::Error(error) => error.kind,
+        other => panic!("the bad one answered: {other:?}"),
+    }
+}
+
+/// Rule: errors follow the interceptor's `on_error`; a guard that says `deny`
+/// never lets anything pass by failing.
+async fn each_fails_as_its_on_error_says(instance: &str) {
+    for (guest, kind) in FAILING {
+        // An endless loop takes its whole time-out.
+        let rounds = if kind == ErrorKind::Timeout { ROUNDS / 10 } else { ROUNDS };
+        for on_error in ["continue", "deny"] {
+            let (_capsules, host) = host(guest, instance, on_error);
+            for round in 0..rounds {
+                let outcome = ask(&host, "mallory", "a.b").await;
+                let what = format!("{guest}, {instance}, {on_error}, round {round}: {outcome:?}");
+                // A slow machine may make any of them late.
+                let found = error(&outcome);
+                assert!(found == kind || found == ErrorKind::Timeout, "{what}");
+                match (&outcome.decision, on_error) {
+                    (Decision::Deny { by, .. }, "deny") => assert_eq!(&**by, "bad", "{what}"),
+                    (Decision::Continue { .. }, "continue") => {
+                        let good = &outcome.steps[1].verdict;
+                        assert_eq!(good, &StepVerdict::Continue { changed: true }, "{what}");
+                    }
+                    _ => panic!("{what}"),
+                }
+            }
+            let counted = host.counters();
+            assert_eq!(counted.errors.iter().sum::<u64>(), rounds as u64);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capsules_kept_for_a_principal_fail_as_they_must() {
+    each_fails_as_its_on_error_says("principal").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capsules_made_for_a_call_fail_as_they_must() {
+    each_fails_as_its_on_error_says("fresh").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capsules_shared_by_all_fail_as_they_must() {
+    each_fails_as_its_on_error_says("shared").await;
+}
+
+/// Rule: different principals never wait for one another, even on one thread
+/// that a guest keeps busy.
+#[tokio::test]
+async fn an_endless_loop_of_one_tenant_holds_up_no_other() {
+    let rest = "priority = 1\ntimeout_ms = 200\n[runtime]\ninstance = \"principal\"";
+    let capsules = Capsules::new().with("moody", "count-or-loop", rest);
+    let host = Host::builder().capsules(capsules.path()).no_cache().start().unwrap();
+    let looping = host.request(
+        Draft::new(Topic::new("a.b").unwrap())
+            .with_principal(Principal::new("mallory").unwrap())
+            .with_payload("l"),
+    );
+    let mut looping = Box::pin(looping);
+    let mut answered = 0;
+    let late = loop {
+        tokio::select! {
+            biased;
+            outcome = ask(&host, "alice", "a.b") => {
+                assert!(matches!(outcome.decision, Decision::Final { .. }), "{outcome:?}");
+                answered += 1;
+                tokio::task::yield_now().await;
+            }
+            outcome = &mut looping => break outcome.unwrap(),
+        }
+        if answered >= 10 {
+            break looping.await.unwrap();
+        }
+    };
+    assert_eq!(error(&late), ErrorKind::Timeout);
+    assert!(answered > 0, "alice is answered while mallory's event loops");
+}

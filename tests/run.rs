@@ -1,0 +1,214 @@
+//! `capsule run`: events in, outcomes out, in the order of the input, and
+//! nothing lost.
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+};
+
+use serde_json::{Value, json};
+
+use support::{Capsules, Ran, capsule};
+
+fn event(id: usize, principal: &str, payload: Value) -> String {
+    json!({"topic": "a.b", "id": id.to_string(), "principal": principal, "payload": payload})
+        .to_string()
+}
+
+#[test]
+fn outcomes_come_in_the_order_of_the_input() {
+    let capsules = Capsules::new().with("echo", "echo", "");
+    let input: Vec<_> = (0..2000)
+        .map(|n| event(n, &format!("p{}", n % 7), json!({ "n": n })))
+        .collect();
+
+    let ran = capsules.run(input.join("\n").as_bytes());
+
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let outcomes = ran.outcomes();
+    assert_eq!(outcomes.len(), 2000);
+    for (n, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(outcome["id"], n.to_string());
+        assert_eq!(outcome["verdict"], "continue");
+        assert_eq!(outcome["payload"], json!({ "n": n }));
+        assert_eq!(outcome["steps"][0]["changed"], true);
+    }
+}
+
+/// Rule: a line that is not an event is answered in its place by
+/// `{"line":7,"error":"…"}`, and the exit code is 1.
+#[test]
+fn a_line_that_is_no_event_is_answered_in_its_place() {
+    let capsules = Capsules::new().with("pass", "pass", "");
+    let good = event(0, "alice", json!({}));
+    let mut input = Vec::new();
+    let deep = format!(r#"{{"topic":"a","payload":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    let lines: [(&[u8], Option<&str>); 10] = [
+        (good.as_bytes(), None),
+        (b"", Some("the line is empty")),
+        (b"nonsense", Some("not an event: ")),
+        (br#"{"topic":"a","colour":"red"}"#, Some("unknown field `colour`")),
+        (b"{\"topic\":\"a\xff\"}", Some("byte 11 of the line is not UTF-8")),
+        (br#"{"topic":"host.x"}"#, Some("only the host publishes under `host.`")),
+        (br#"{"topic":"a","principal":"../etc"}"#, Some("principal `../etc`")),
+        (deep.as_bytes(), Some("recursion limit exceeded")),
+        (good.as_bytes(), None),
+        (br#"{"topic":"#, Some("EOF while parsing")),
+    ];
+    for (line, _) in &lines {
+        input.extend_from_slice(line);
+        input.push(b'\n');
+    }
+
+    let ran = capsules.run(&input);
+
+    assert_eq!(ran.code, 1);
+    let outcomes = ran.outcomes();
+    assert_eq!(outcomes.len(), lines.len());
+    for (number, ((_, want), outcome)) in (1..).zip(lines.iter().zip(&outcomes)) {
+        match want {
+            None => assert_eq!(outcome["verdict"], "continue"),
+            Some(want) => {
+                assert_eq!(outcome["line"], number);
+                let error = outcome["error"].as_str().unwrap();
+                assert!(error.contains(want), "line {number}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_of_a_hundred_megabytes_is_refused_and_nothing_else_is() {
+    let capsules = Capsules::new().with("pass", "pass", "");
+    let mut input = event(0, "alice", json!({})).into_bytes();
+    input.push(b'\n');
+    input.resize(input.len() + 100_000_000, b'x');
+    input.push(b'\n');
+    input.extend_from_slice(event(2, "alice", json!({})).as_bytes());
+
+    let ran = capsules.run(&input);
+
+    assert_eq!(ran.code, 1);
+    let outcomes = ran.outcomes();
+    assert_eq!(outcomes.len(), 3);
+    assert_eq!(outcomes[0]["id"], "0");
+    assert_eq!(
+        outcomes[1],
+        json!({"line": 2, "error": "the line has 100000000 bytes; at most 8388608 are read \
+               (`max_line_bytes` under [input] in host.toml)"})
+    );
+    assert_eq!(outcomes[2]["id"], "2");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_with_a_word_about_it() {
+    let capsules = Capsules::new().with("pass", "pass", "");
+    let mut child = capsule(&["run", "--no-cache", "--capsules"])
+        .arg(capsules.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    writeln!(stdin, "{}", event(0, "alice", json!({}))).unwrap();
+    stdout.read_line(&mut first).unwrap();
+    assert!(
+        first.contains(r#""verdict":"continue""#),
+        "an outcome comes while the input is open: {first}"
+    );
+
+    drop(stdout);
+    // The host stops reading at some point.
+    while writeln!(stdin, "{}", event(1, "alice", json!({}))).is_ok() {}
+
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("cannot write outcomes: "), "{}", ran.stderr);
+}
+
+#[test]
+fn cloud_events_and_bytes_go_through() {
+    let capsules = Capsules::new().with("echo", "echo", "");
+    let input = concat!(
+        r#"{"specversion":"1.0","type":"com.example","source":"/x","id":"c1","data":{"a":1}}"#,
+        "\n",
+        r#"{"topic":"a","id":"b","payload_base64":"AP8="}"#,
+        "\n",
+    );
+    let ran = capsules.run(input.as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let outcomes = ran.outcomes();
+    assert_eq!(outcomes[0]["id"], "c1");
+    assert_eq!(outcomes[0]["topic"], "com.example");
+    assert_eq!(outcomes[0]["payload"], json!({"a": 1}));
+    assert_eq!(outcomes[1]["payload_base64"], "AP8=");
+}
+
+#[test]
+fn nothing_to_intercept_admits_everything_and_says_so() {
+    let ran = Capsules::new().run(event(0, "alice", json!(1)).as_bytes());
+    assert_eq!(ran.code, 0);
+    assert_eq!(ran.outcomes()[0]["verdict"], "continue");
+    assert!(ran.stderr.contains("holds no capsules"), "{}", ran.stderr);
+}
+
+#[test]
+fn text_is_for_people_and_gives_a_terminal_nothing_to_obey() {
+    let capsules = Capsules::new()
+        .with("echo", "echo", "priority = 1")
+        .with("fail", "fail", "priority = 2")
+        .with("guard", "deny", "priority = 3");
+    let ran = capsules.run_with(&["--format", "text"], event(0, "alice", json!({})).as_bytes());
+    insta::assert_snapshot!(String::from_utf8(ran.stdout).unwrap(), @"");
+}
+
+#[test]
+fn the_summary_says_what_was_done_and_by_whom() {
+    let capsules = Capsules::new()
+        .with("echo", "echo", "priority = 1")
+        .with("fail", "fail", "priority = 2")
+        .with("watch", "deny", "priority = 3\nmode = \"monitor\"");
+    let input: Vec<_> = (0..3).map(|n| event(n, "alice", json!({}))).collect();
+    let ran = capsules.run_with(&["--summary", "--log", "off"], input.join("\n").as_bytes());
+    // Durations differ from run to run.
+    let timed: Vec<_> = ran
+        .stderr
+        .lines()
+        .map(|line| line.split("  ").filter(|cell| !cell.contains("µs") && !cell.contains(" ms")))
+        .map(|cells| cells.collect::<Vec<_>>().join("  ").trim_end().to_owned())
+        .collect();
+    let text = timed.join("\n");
+    let (_, text) = text.split_once(" s: ").unwrap();
+    insta::assert_snapshot!(text, @"");
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_a_remedy() {
+    let capsules = Capsules::new().with("pass", "pass", "");
+    fs::write(capsules.root().join("file"), "").unwrap();
+    let dir = |name: &str| capsules.root().join(name).display().to_string();
+    let path = capsules.path().display().to_string();
+    let (nowhere, file, inside) = (dir("nowhere"), dir("file"), dir("capsules/pass"));
+    let cases: [(&[&str], &str); 6] = [
+        (&["--capsules", &nowhere, "--no-cache"], "missing"),
+        (&["--capsules", &file, "--no-cache"], "file"),
+        (&["--capsules", &inside, "--no-cache"], "capsule"),
+        (&["--capsules", &path, "--cache-dir", &file], "cache"),
+        (&["--capsules", &path, "--no-cache", "--input", &nowhere], "input"),
+        (&["--no-cache"], "none"),
+    ];
+    let mut said = String::new();
+    for (flags, name) in cases {
+        let ran = Ran::of(capsule(&["run"]).args(flags), b"");
+        assert_eq!(ran.code, 1, "{name}");
+        assert!(ran.stdout.is_empty(), "{name}");
+        said += &format!("{name}: {}", capsules.tidy(ran.stderr.as_bytes()));
+    }
+    insta::assert_snapshot!(said, @"");
+}

@@ -1,1 +1,0 @@
-//! End-to-end tests of the capsule host live beside this file.
