@@ -112,8 +112,8 @@ impl<'t> Problems<'t> {
     }
 
     /// The file they are found in.
-    pub(crate) fn source(&self) -> Source<'t> {
-        self.source
+    pub(crate) fn source(&self) -> &Source<'t> {
+        &self.source
     }
 
     /// Adds one that is found `at` this byte of the file.

@@ -17,10 +17,13 @@ pub const MAX_BYTES: usize = 1 << 20;
 const DUPLICATE_KEY: &str = "duplicate key";
 
 /// A file that is being read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Source<'t> {
     file: &'t str,
     text: &'t str,
+    /// Where each line begins. A hostile file has many lines and is wrong in
+    /// many places; counting lines for each would take minutes.
+    lines: Vec<usize>,
 }
 
 // === impl Source ===
@@ -30,7 +33,9 @@ impl<'t> Source<'t> {
     pub(crate) fn new(text: &'t str, file: &'t str) -> Self {
         // The parser takes the mark as well, and then counts it in columns.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        Self { file, text }
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        Self { file, text, lines }
     }
 
     /// The text in `bytes`.
@@ -68,74 +73,64 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The tables and values in it, each with its place.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is not TOML.
-    pub(crate) fn tables(self) -> Result<DeTable<'t>, ManifestError> {
-        let (tables, errors) = DeTable::parse_recoverable(self.text);
-        if errors.is_empty() {
-            return Ok(tables.into_inner());
-        }
-        let end = self.text.len()..self.text.len();
-        let mut errors: Vec<_> = errors
-            .into_iter()
-            .map(|error| (error.span().unwrap_or(end.clone()), error))
-            .collect();
-        errors.sort_by_key(|(span, _)| span.start);
-        let problems = Problems::new(self);
-        let mut last_line = 0;
-        for (span, error) in errors {
-            // One slip makes the parser stumble over the rest of the line, too.
-            let (line, _) = self.place(span.start);
-            if line == last_line {
-                continue;
-            }
-            last_line = line;
-            let line = self.line(span.start);
-            let (message, remedy) = if error.message() == DUPLICATE_KEY {
-                let key = self.text.get(span.clone()).unwrap_or_default();
-                let key = quoted(key.trim_matches(['"', '\'']));
-                (
-                    format!("{key} is set a second time"),
-                    suggest::duplicate(line),
-                )
-            } else {
-                (
-                    format!("is not TOML: {}", error.message()),
-                    suggest::syntax(line),
-                )
-            };
-            problems.add(span.start, "", message, remedy);
-        }
-        Err(problems.into_error())
-    }
-
     /// The name of the file.
-    pub(crate) fn file(self) -> &'t str {
+    pub(crate) fn file(&self) -> &'t str {
         self.file
     }
 
     /// The line and the column of the byte at `offset`, each from 1; the
     /// column counts characters.
-    pub(crate) fn place(self, offset: usize) -> (usize, usize) {
-        let before = self.before(offset);
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        (line, column)
+    pub(crate) fn place(&self, offset: usize) -> (usize, usize) {
+        let (line, start) = self.line_at(offset);
+        let end = self.text.floor_char_boundary(offset);
+        let before = self.text.get(start..end).unwrap_or_default();
+        (line, before.chars().count() + 1)
     }
 
     /// The line that the byte at `offset` is on.
-    fn line(self, offset: usize) -> &'t str {
-        let start = self.before(offset).rfind('\n').map_or(0, |end| end + 1);
+    fn line(&self, offset: usize) -> &'t str {
+        let (_, start) = self.line_at(offset);
         let rest = self.text.get(start..).unwrap_or_default();
         rest.lines().next().unwrap_or_default()
     }
 
-    /// What is before `offset`, or before the character it is inside of.
-    fn before(self, offset: usize) -> &'t str {
-        let end = self.text.floor_char_boundary(offset);
-        self.text.get(..end).unwrap_or_default()
+    /// The number of the line with the byte at `offset`, from 1, and the byte
+    /// it begins with.
+    fn line_at(&self, offset: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|index| self.lines.get(index));
+        (line, start.copied().unwrap_or_default())
     }
+}
+
+/// The tables and values in the file, each with its place; `None` where it is
+/// not TOML, every line of it that is not being a problem.
+pub(crate) fn tables<'t>(problems: &Problems<'t>) -> Option<DeTable<'t>> {
+    let source = problems.source();
+    let (tables, errors) = DeTable::parse_recoverable(source.text);
+    if errors.is_empty() {
+        return Some(tables.into_inner());
+    }
+    let end = source.text.len()..source.text.len();
+    let mut errors: Vec<_> = errors
+        .into_iter()
+        .map(|error| (error.span().unwrap_or(end.clone()), error))
+        .collect();
+    errors.sort_by_key(|(span, _)| span.start);
+    // One slip makes the parser stumble over the rest of the line, too.
+    errors.dedup_by_key(|(span, _)| source.line_at(span.start));
+    for (span, error) in errors {
+        let line = source.line(span.start);
+        let (message, remedy) = if error.message() == DUPLICATE_KEY {
+            let key = source.text.get(span.clone()).unwrap_or_default();
+            let key = quoted(key.trim_matches(['"', '\'']));
+            let message = format!("{key} is set a second time");
+            (message, suggest::duplicate(line))
+        } else {
+            let message = format!("is not TOML: {}", error.message());
+            (message, suggest::syntax(line))
+        };
+        problems.add(span.start, "", message, remedy);
+    }
+    None
 }

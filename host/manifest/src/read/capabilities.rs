@@ -1,7 +1,7 @@
 //! The `[capabilities]` table.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, Ipv6Addr},
 };
 
@@ -84,10 +84,11 @@ fn variable(value: &Value<'_>, text: &str) -> Option<String> {
 
 /// The directories; a capsule can see only one at a place.
 fn dirs(table: &Section<'_>) -> Vec<Dir> {
-    let mut dirs: Vec<Dir> = Vec::new();
+    let mut places = HashSet::new();
+    let mut dirs = Vec::new();
     for value in table.list(DIRS) {
         let Some(dir) = dir(&value) else { continue };
-        if dirs.iter().any(|other| other.guest == dir.guest) {
+        if !places.insert(dir.guest.clone()) {
             value.refuse(
                 format!(
                     "{} is the place of another directory already",

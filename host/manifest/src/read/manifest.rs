@@ -9,7 +9,7 @@ use crate::{
     Manifest, ManifestError,
     keys::{CAPSULE, MANIFEST_VERSION, ROOT},
     problem::Problems,
-    source::Source,
+    source::{self, Source},
 };
 
 /// The version of the format that is read.
@@ -35,9 +35,10 @@ impl Manifest {
     /// As [`parse`](Self::parse), and where the bytes are too many or not
     /// UTF-8.
     pub fn parse_bytes(bytes: &[u8], file: &str) -> Result<Self, ManifestError> {
-        let source = Source::decode(bytes, file)?;
-        let tables = source.tables()?;
-        let problems = Problems::new(source);
+        let problems = Problems::new(Source::decode(bytes, file)?);
+        let Some(tables) = source::tables(&problems) else {
+            return Err(problems.into_error());
+        };
         if is_of_other_format(&tables, &problems) {
             return Err(problems.into_error());
         }

@@ -148,3 +148,40 @@ fn words_are_written_as_they_are_read() {
     check::<Access>();
     assert_eq!(OnError::Deny.to_string(), "deny");
 }
+
+/// Each of these is wrong in as many places as fit; reading any of them takes
+/// seconds without optimization, and would take hours if it were quadratic.
+#[test]
+fn a_large_file_that_is_wrong_everywhere_is_refused() {
+    let fill = |unit: &dyn Fn(usize) -> String, around: (&str, &str)| {
+        let mut text = around.0.to_owned();
+        for index in 0.. {
+            let unit = unit(index);
+            if text.len() + unit.len() + around.1.len() > MAX_BYTES {
+                return text + around.1;
+            }
+            text.push_str(&unit);
+        }
+        text
+    };
+    let dirs = format!("{MINIMAL}[capabilities]\ndirs = [");
+    let cases = [
+        fill(&|_| "x\n".into(), ("", "")),
+        fill(&|_| "x ".into(), ("", "")),
+        fill(&|_| "[".into(), ("", "")),
+        fill(&|index| format!("k{index}=1\n"), ("", MINIMAL)),
+        fill(
+            &|_| "[[interceptor]]\nevent='a'\naction='a'\n".into(),
+            (MINIMAL, ""),
+        ),
+        fill(&|_| "{host='/a',guest='/a'},".into(), (&dirs, "]")),
+    ];
+    for text in cases {
+        let error = Manifest::parse(&text, "Capsule.toml").unwrap_err();
+        assert!(
+            error.to_string().len() < 64 << 10,
+            "{}",
+            text.get(..80).unwrap()
+        );
+    }
+}
