@@ -22,7 +22,7 @@ pub enum PrincipalError {
         bytes: usize,
     },
     /// A first character that is neither letter nor digit.
-    #[error("principal `{name}` starts with {found:?}; it must start with a-z or 0-9")]
+    #[error("principal `{}` starts with {found:?}; it must start with a-z or 0-9", .name.escape_debug())]
     BadStart {
         /// The name.
         name: String,
@@ -30,7 +30,7 @@ pub enum PrincipalError {
         found: char,
     },
     /// A character that no principal may have.
-    #[error("principal `{name}` has {found:?}; allowed are a-z 0-9 _ -")]
+    #[error("principal `{}` has {found:?}; allowed are a-z 0-9 _ -", .name.escape_debug())]
     BadCharacter {
         /// The name.
         name: String,

@@ -44,7 +44,7 @@ pub enum TopicError {
         index: usize,
     },
     /// A character that no segment may have.
-    #[error("segment `{segment}` has {found:?}; allowed are A-Z a-z 0-9 _ -")]
+    #[error("segment `{}` has {found:?}; allowed are A-Z a-z 0-9 _ -", .segment.escape_debug())]
     BadCharacter {
         /// The segment it was found in.
         segment: String,
@@ -58,7 +58,10 @@ pub enum TopicError {
         found: char,
     },
     /// A `*` or `>` that is not a whole segment.
-    #[error("segment `{segment}` mixes a wildcard with text; a wildcard is a whole segment")]
+    #[error(
+        "segment `{}` mixes a wildcard with text; a wildcard is a whole segment",
+        .segment.escape_debug()
+    )]
     PartialWildcard {
         /// The segment it was found in.
         segment: String,
@@ -291,6 +294,15 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(&Pattern::new(text).map(drop), want, "pattern: {text}");
         }
+    }
+
+    #[test]
+    fn an_error_gives_a_terminal_nothing_to_obey() {
+        let error = Topic::new("a.\u{1b}[2J").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r"segment `\u{1b}[2J` has '\u{1b}'; allowed are A-Z a-z 0-9 _ -"
+        );
     }
 
     #[test]
