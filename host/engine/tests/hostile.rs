@@ -1,15 +1,23 @@
 //! Capsules that do their worst, in every instance mode, while a good one
 //! keeps answering.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 use std::time::Duration;
 
-use capsule_core::hook::{ErrorKind, Hook, Verdict};
-use capsule_engine::{Capsule, Engine, InstanceMode};
-use tokio::time::{Instant, timeout};
+use capsule_core::hook::ErrorKind;
+use capsule_engine::{Capsule, InstanceMode};
+use tokio::time::timeout;
 
-use support::{MODES, ask, count, engine, event, load};
+use support::{MODES, ask, ask_within, count, engine, load};
 
 const ROUNDS: usize = 200;
 
@@ -35,7 +43,7 @@ const FAILING: [(&str, ErrorKind); 17] = [
 ];
 
 async fn each_fails_and_others_go_on(mode: InstanceMode) {
-    let engine = engine(4);
+    let engine = engine(8);
     let good = load(&engine, "count", InstanceMode::Principal);
     let mut answered = 0_u8;
     for (guest, kind) in FAILING {
@@ -68,4 +76,53 @@ async fn failing_fresh_capsules_harm_no_other() {
 #[tokio::test]
 async fn failing_shared_capsules_harm_no_other() {
     each_fails_and_others_go_on(InstanceMode::Shared).await;
+}
+
+/// Asks a capsule that never answers, and stops waiting after some ticks.
+async fn give_up(bad: &Capsule) {
+    let answer = ask(bad, "mallory", "{}");
+    let outcome = timeout(Duration::from_millis(3), answer).await;
+    assert!(outcome.is_err(), "it never answers: {outcome:?}");
+}
+
+#[tokio::test]
+async fn endless_loops_hold_up_no_other() {
+    let engine = engine(8);
+    let good = load(&engine, "count", InstanceMode::Principal);
+    let mut answered = 0_u8;
+    for guest in ["loop", "loop-start"] {
+        for mode in MODES {
+            let bad = load(&engine, guest, mode);
+            for _ in 0..ROUNDS / 4 {
+                // On one thread: the good one answers while the other loops.
+                let ((), answer) = tokio::join!(give_up(&bad), ask(&good, "alice", "{}"));
+                answered = answered.wrapping_add(1);
+                assert_eq!(count(answer), answered);
+                assert_eq!(bad.instances(), 0, "{guest} is dropped with its future");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_engine_stops_a_guest_that_nobody_stops() {
+    let engine = engine(8);
+    for guest in ["loop", "loop-start"] {
+        for mode in MODES {
+            let bad = load(&engine, guest, mode);
+            let time = Duration::from_millis(3);
+            let error = ask_within(&bad, "mallory", "{}", time).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Timeout, "{guest}: {error}");
+            assert_eq!(bad.instances(), 0, "{guest} is thrown away");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trap_names_the_function_it_happened_in() {
+    let engine = engine(1);
+    let bad = load(&engine, "trap", InstanceMode::Fresh);
+    let error = ask(&bad, "mallory", "{}").await.unwrap_err();
+    let want = "wasm `unreachable` instruction executed in the_culprit < hook";
+    assert_eq!(error.message, want);
 }

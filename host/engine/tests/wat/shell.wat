@@ -1,7 +1,7 @@
 ;; A capsule around the module whose fields stand in the place of GUEST. Where
 ;; the component has IMPORTS, they define the core instance `$host`, which the
-;; module gets as its ARGUMENTS. The module exports `memory`, `cabi_realloc` and `hook`, which returns the address of a
-;; result<verdict, string>:
+;; module gets as its ARGUMENTS. The module exports `memory`, `cabi_realloc` and
+;; `hook`, which returns the address of a result<verdict, string>:
 ;;
 ;;   0   u8   0 ok, 1 err (its string at 4)
 ;;   4   u8   0 continue, 1 final, 2 deny, 3 skip
@@ -25,7 +25,7 @@
     (param "action" string) (param "payload" (list u8))
     (result (result $verdict (error string)))
     (canon lift (core func $guest "hook")
-      (memory $guest "memory") (realloc (func $guest "cabi_realloc"))))
+      (memory (core memory $guest "memory")) (realloc (core func $guest "cabi_realloc"))))
 
   ;; An interface can only be exported by a component that names its types.
   (component $interface

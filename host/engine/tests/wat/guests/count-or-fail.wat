@@ -1,7 +1,7 @@
     ;; Counts its calls like `count`, and on the payload that starts with t, l
     ;; or e it traps, loops for ever, or answers with an error.
     (data (i32.const 200) "not today")
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (local $first i32)
       (i32.store8 (i32.const 100) (i32.add (i32.load8_u (i32.const 100)) (i32.const 1)))
       (if (local.get $payload-len)

@@ -1,7 +1,7 @@
     ;; Answers with all of a memory that is larger than an answer may be.
     (memory (export "memory") 512)
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (i32.store8 (i32.const 4) (i32.const 1))
       (i32.store (i32.const 8) (i32.const 0))
       (i32.store (i32.const 12) (i32.const 0x2000000))

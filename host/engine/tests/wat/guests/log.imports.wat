@@ -4,7 +4,8 @@
     (export "write" (func (param "level" $level) (param "message" string)))))
   (core module $memory (memory (export "memory") 4))
   (core instance $memory (instantiate $memory))
-  (core func $write (canon lower (func $log "write") (memory $memory "memory")))
+  (alias core export $memory "memory" (core memory $memory))
+  (core func $write (canon lower (func $log "write") (memory $memory)))
   (core instance $host
     (export "write" (func $write))
-    (export "memory" (memory $memory "memory")))
+    (export "memory" (memory $memory)))

@@ -7,7 +7,7 @@
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
       (global.set $next (i32.xor (global.get $next) (i32.const 1)))
       (i32.add (i32.const 65536) (i32.mul (global.get $next) (i32.const 65536))))
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (local $left i32)
       (local.set $left (i32.sub (i32.load8_u (local.get $payload)) (i32.const 0x30)))
       (loop $again

@@ -1,4 +1,4 @@
     ;; Never answers.
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (loop $again (br $again))
       unreachable)

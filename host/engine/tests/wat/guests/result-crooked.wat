@@ -1,3 +1,3 @@
     ;; Says that its answer stands where none can stand.
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (i32.const 3))

@@ -1,5 +1,5 @@
     ;; Fails before it is there.
     (func $start unreachable)
     (start $start)
-    (func (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
+    (func $hook (export "hook") (param $action i32) (param $action-len i32) (param $payload i32) (param $payload-len i32) (result i32)
       (i32.const 0))
