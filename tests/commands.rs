@@ -34,12 +34,18 @@ fn capsules() -> Capsules {
         .with_file("guard/guard.wasm", &wasm)
         .with_file(
             "scan/Capsule.toml",
-            manifest("scan", "[subscribe]\n\"user.prompt\" = { action = \"scan\" }\n"),
+            manifest(
+                "scan",
+                "[subscribe]\n\"user.prompt\" = { action = \"scan\" }\n",
+            ),
         )
         .with_file("scan/scan.wasm", &wasm)
         .with_file(
             "broken/Capsule.toml",
-            manifest("broken", "[[interceptor]]\nevent = \"tool.>\"\naction = \"act\"\n"),
+            manifest(
+                "broken",
+                "[[interceptor]]\nevent = \"tool.>\"\naction = \"act\"\n",
+            ),
         )
 }
 
@@ -50,15 +56,34 @@ fn explain_says_what_runs_and_why_the_rest_does_not() {
     let mut said = String::new();
     for topic in ["tool.execute.shell", "tool.execute.shell.now", "quiet"] {
         let ran = ran(&[
-            "explain", "--no-cache", "--log", "off", "--topic", topic, "--principal", "alice", "--capsules", &path,
+            "explain",
+            "--no-cache",
+            "--log",
+            "off",
+            "--topic",
+            topic,
+            "--principal",
+            "alice",
+            "--capsules",
+            &path,
         ]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        said += &format!("$ explain --topic {topic}\n{}\n", capsules.tidy(&ran.stdout));
+        said += &format!(
+            "$ explain --topic {topic}\n{}\n",
+            capsules.tidy(&ran.stdout)
+        );
     }
     insta::assert_snapshot!(said);
 
     let json = ran(&[
-        "explain", "--no-cache", "--format", "json", "--topic", "tool.execute.shell", "--capsules", &path,
+        "explain",
+        "--no-cache",
+        "--format",
+        "json",
+        "--topic",
+        "tool.execute.shell",
+        "--capsules",
+        &path,
     ]);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(report["asked"][0]["capsule"], "guard");
@@ -74,7 +99,9 @@ fn list_names_every_capsule_loaded_or_not() {
     let text = ran(&["list", "--no-cache", &path]);
     assert_eq!(text.code, 0);
     insta::assert_snapshot!(capsules.tidy(&text.stdout));
-    let json: Value = serde_json::from_slice(&ran(&["list", "--no-cache", "--format", "json", &path]).stdout).unwrap();
+    let json: Value =
+        serde_json::from_slice(&ran(&["list", "--no-cache", "--format", "json", &path]).stdout)
+            .unwrap();
     assert_eq!(json.as_array().unwrap().len(), 3);
     assert_eq!(json[0]["state"], "failed");
 }
@@ -123,12 +150,18 @@ fn the_file_gives_way_to_the_environment_and_that_to_flags() {
     let by = |command: &mut Command| {
         let ran = Ran::of(command, br#"{"topic":"a"}"#);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.outcomes()[0]["steps"][0]["capsule"].as_str().unwrap().to_owned()
+        ran.outcomes()[0]["steps"][0]["capsule"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let config = config.display().to_string();
     let run = || capsule(&["run", "--config", &config]);
     assert_eq!(by(&mut run()), "file");
-    assert_eq!(by(run().env("CAPSULE_CAPSULES", in_environment.path())), "environment");
+    assert_eq!(
+        by(run().env("CAPSULE_CAPSULES", in_environment.path())),
+        "environment"
+    );
     assert_eq!(
         by(run()
             .env("CAPSULE_CAPSULES", in_environment.path())
@@ -141,21 +174,33 @@ fn the_file_gives_way_to_the_environment_and_that_to_flags() {
 #[test]
 fn new_makes_a_capsule_once_and_says_what_is_next() {
     let root = tempfile::tempdir().unwrap();
-    let new = |name: &str| {
-        Ran::of(capsule(&["new", name]).current_dir(root.path()), b"")
-    };
+    let new = |name: &str| Ran::of(capsule(&["new", name]).current_dir(root.path()), b"");
     let made = new("my-capsule");
     assert_eq!(made.code, 0, "{}", made.stderr);
-    assert!(String::from_utf8(made.stdout).unwrap().contains("capsule build my-capsule"));
+    assert!(
+        String::from_utf8(made.stdout)
+            .unwrap()
+            .contains("capsule build my-capsule")
+    );
     let manifest = fs::read_to_string(root.path().join("my-capsule/Cargo.toml")).unwrap();
     let sdk = repository().join("guest-sdk").canonicalize().unwrap();
     assert!(manifest.contains(&sdk.display().to_string()), "{manifest}");
 
     let again = new("my-capsule");
     assert_eq!(again.code, 1);
-    assert!(again.stderr.contains("is already there; nothing was changed"), "{}", again.stderr);
+    assert!(
+        again
+            .stderr
+            .contains("is already there; nothing was changed"),
+        "{}",
+        again.stderr
+    );
     let bad = new("My Capsule");
     assert_eq!(bad.code, 1);
-    assert!(bad.stderr.contains("is no name for a new capsule"), "{}", bad.stderr);
+    assert!(
+        bad.stderr.contains("is no name for a new capsule"),
+        "{}",
+        bad.stderr
+    );
     assert!(!root.path().join("My Capsule").exists());
 }

@@ -33,10 +33,16 @@ fn told(outcomes: &[Value]) -> String {
         *counts.entry(end).or_default() += 1;
         for step in outcome["steps"].as_array().unwrap() {
             let verdict = step["verdict"].as_str().unwrap();
-            let changed = if step["changed"] == true { ", changed" } else { "" };
+            let changed = if step["changed"] == true {
+                ", changed"
+            } else {
+                ""
+            };
             let error = step["error"].as_str().unwrap_or_default();
             let capsule = step["capsule"].as_str().unwrap();
-            *counts.entry(format!("  {capsule}: {verdict}{changed} {error}")).or_default() += 1;
+            *counts
+                .entry(format!("  {capsule}: {verdict}{changed} {error}"))
+                .or_default() += 1;
         }
     }
     counts
@@ -50,7 +56,12 @@ fn real_webhooks_go_through_the_examples() {
     let outcomes = outcomes("github-webhooks.jsonl");
     let lines = fs::read_to_string(repository().join("data/github-webhooks.jsonl")).unwrap();
     assert_eq!(outcomes.len(), lines.lines().count());
-    assert!(outcomes.iter().flat_map(|o| o["steps"].as_array().unwrap()).all(|s| s["verdict"] != "error"));
+    assert!(
+        outcomes
+            .iter()
+            .flat_map(|o| o["steps"].as_array().unwrap())
+            .all(|s| s["verdict"] != "error")
+    );
     insta::assert_snapshot!(told(&outcomes));
 }
 
@@ -60,7 +71,10 @@ fn events_of_an_agent_meet_every_example() {
     let text = told(&outcomes);
     for example in fs::read_dir(examples()).unwrap() {
         let name = example.unwrap().file_name().into_string().unwrap();
-        assert!(text.contains(&format!("  {name}: ")), "{name} is asked:\n{text}");
+        assert!(
+            text.contains(&format!("  {name}: ")),
+            "{name} is asked:\n{text}"
+        );
     }
     insta::assert_snapshot!(text);
 }

@@ -3,7 +3,10 @@
 
 mod support;
 
-use capsule_host::{Decision, Draft, ErrorKind, Host, Outcome, Principal, StepVerdict, Topic};
+use capsule_host::{
+    Decision, Draft, ErrorKind, Host, HostBuilder, Outcome, Principal, StepVerdict, Topic,
+    config::{HostConfig, QuarantineSettings},
+};
 
 use support::Capsules;
 
@@ -33,7 +36,9 @@ const FAILING: [(&str, ErrorKind); 19] = [
     ("fail-badly", ErrorKind::Output),
 ];
 
-fn host(guest: &str, instance: &str, on_error: &str) -> (Capsules, Host) {
+/// A host whose first capsule does its worst; it is taken out after so many
+/// `failures` in a row, with 0 never.
+fn host(guest: &str, instance: &str, on_error: &str, failures: u32) -> (Capsules, Host) {
     let rest = format!(
         "priority = 1\non_error = \"{on_error}\"\ntimeout_ms = 5\n[runtime]\n\
          instance = \"{instance}\"\nmemory_mib = 4"
@@ -41,7 +46,11 @@ fn host(guest: &str, instance: &str, on_error: &str) -> (Capsules, Host) {
     let capsules = Capsules::new()
         .with("bad", guest, &rest)
         .with("good", "echo", "priority = 2");
-    let host = Host::builder().capsules(capsules.path()).no_cache().start().unwrap();
+    let host = Host::builder()
+        .capsules(capsules.path())
+        .no_cache()
+        .start()
+        .unwrap();
     (capsules, host)
 }
 
@@ -64,9 +73,13 @@ fn error(outcome: &Outcome) -> ErrorKind {
 async fn each_fails_as_its_on_error_says(instance: &str) {
     for (guest, kind) in FAILING {
         // An endless loop takes its whole time-out.
-        let rounds = if kind == ErrorKind::Timeout { ROUNDS / 10 } else { ROUNDS };
+        let rounds = if kind == ErrorKind::Timeout {
+            ROUNDS / 10
+        } else {
+            ROUNDS
+        };
         for on_error in ["continue", "deny"] {
-            let (_capsules, host) = host(guest, instance, on_error);
+            let (_capsules, host) = host(guest, instance, on_error, 0);
             for round in 0..rounds {
                 let outcome = ask(&host, "mallory", "a.b").await;
                 let what = format!("{guest}, {instance}, {on_error}, round {round}: {outcome:?}");
@@ -108,8 +121,12 @@ async fn capsules_shared_by_all_fail_as_they_must() {
 #[tokio::test]
 async fn an_endless_loop_of_one_tenant_holds_up_no_other() {
     let rest = "priority = 1\ntimeout_ms = 200\n[runtime]\ninstance = \"principal\"";
-    let capsules = Capsules::new().with("moody", "count-or-loop", rest);
-    let host = Host::builder().capsules(capsules.path()).no_cache().start().unwrap();
+    let capsules = Capsules::new().with("moody", "count-or-fail", rest);
+    let host = Host::builder()
+        .capsules(capsules.path())
+        .no_cache()
+        .start()
+        .unwrap();
     let looping = host.request(
         Draft::new(Topic::new("a.b").unwrap())
             .with_principal(Principal::new("mallory").unwrap())
@@ -132,5 +149,24 @@ async fn an_endless_loop_of_one_tenant_holds_up_no_other() {
         }
     };
     assert_eq!(error(&late), ErrorKind::Timeout);
-    assert!(answered > 0, "alice is answered while mallory's event loops");
+    assert!(
+        answered > 0,
+        "alice is answered while mallory's event loops"
+    );
+}
+
+/// Rule: a quarantined guard still denies.
+#[tokio::test]
+async fn a_guard_that_keeps_failing_is_taken_out_and_denies() {
+    let (_capsules, host) = host("trap", "principal", "deny", 5);
+    let mut errors = Vec::new();
+    for _ in 0..50 {
+        let outcome = ask(&host, "mallory", "a.b").await;
+        assert!(matches!(outcome.decision, Decision::Deny { .. }));
+        errors.push(error(&outcome));
+    }
+    assert!(errors.starts_with(&[ErrorKind::Trap; 5]));
+    assert_eq!(errors[5], ErrorKind::Quarantined);
+    let outcome = ask(&host, "alice", "a.b").await;
+    assert_eq!(error(&outcome), ErrorKind::Trap, "for mallory alone");
 }

@@ -37,21 +37,37 @@ fn refused() -> Capsules {
         .with_file("b-empty/m.wasm", "")
         .with_file("c-empty-module/Capsule.toml", manifest("empty-module", ""))
         .with_file("c-empty-module/m.wasm", "")
-        .with_file("d-misspelt/Capsule.toml", manifest("misspelt", "on_eror = 1"))
+        .with_file(
+            "d-misspelt/Capsule.toml",
+            manifest("misspelt", "on_eror = 1"),
+        )
         .with_file("e-no-module/Capsule.toml", manifest("no-module", ""))
         .with_file("f-outside/Capsule.toml", manifest("outside", ""))
-        .with_file("g-pinned/Capsule.toml", manifest("pinned", &format!("sha256 = \"{}\"", "0".repeat(64))))
+        .with_file(
+            "g-pinned/Capsule.toml",
+            manifest("pinned", &format!("sha256 = \"{}\"", "0".repeat(64))),
+        )
         .with_file("g-pinned/m.wasm", &good)
         .with_file("h-taken/Capsule.toml", manifest("good", ""))
         .with_file("h-taken/m.wasm", &good)
         .with_file("i-directory/Capsule.toml", manifest("directory", ""))
         .with_file("i-directory/m.wasm/x", "")
-        .with_file("j-greedy/Capsule.toml", manifest("greedy", "") + "[capabilities]\nkv = true\n")
+        .with_file(
+            "j-greedy/Capsule.toml",
+            manifest("greedy", "") + "[capabilities]\nkv = true\n",
+        )
         .with_file("j-greedy/m.wasm", &good)
-        .with_file("k-silent/Capsule.toml", manifest("silent", "") + "[capabilities]\nlog = false\n")
+        .with_file(
+            "k-silent/Capsule.toml",
+            manifest("silent", "") + "[capabilities]\nlog = false\n",
+        )
         .with_file("k-silent/m.wasm", wat::wasm("log"))
         .with_file("secret.wasm", &good);
-    symlink(capsules.path().join("secret.wasm"), capsules.path().join("f-outside/m.wasm")).unwrap();
+    symlink(
+        capsules.path().join("secret.wasm"),
+        capsules.path().join("f-outside/m.wasm"),
+    )
+    .unwrap();
     // Names are taken in the order of directories.
     fs::rename(capsules.path().join("good"), capsules.path().join("0-good")).unwrap();
     capsules
@@ -73,7 +89,12 @@ fn check_says_the_same_to_programs() {
     let ran = check(&capsules, &["--format", "json"]);
     assert_eq!(ran.code, 1);
     let reports: Value = serde_json::from_slice(&ran.stdout).unwrap();
-    let failed: Vec<_> = reports.as_array().unwrap().iter().filter(|r| r["ok"] == false).collect();
+    let failed: Vec<_> = reports
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|r| r["ok"] == false)
+        .collect();
     assert_eq!(failed.len(), 11);
     assert!(failed.iter().all(|r| r["error"].is_string()));
 
@@ -96,7 +117,9 @@ fn a_capsule_that_cannot_be_loaded_stops_the_host_or_denies() {
     assert_eq!(stopped.code, 1);
     assert!(stopped.stdout.is_empty());
     assert!(
-        stopped.stderr.contains("a capsule cannot be loaded (`--keep-going`"),
+        stopped
+            .stderr
+            .contains("a capsule cannot be loaded (`--keep-going`"),
         "{}",
         stopped.stderr
     );
@@ -108,9 +131,10 @@ fn a_capsule_that_cannot_be_loaded_stops_the_host_or_denies() {
     assert_eq!(outcome["by"], "bad");
     assert_eq!(outcome["steps"][0]["error"], "unavailable");
 
-    let open = Capsules::new()
-        .with("good", "echo", "")
-        .with_file("bad/Capsule.toml", manifest("bad", "").replace("deny", "continue"));
+    let open = Capsules::new().with("good", "echo", "").with_file(
+        "bad/Capsule.toml",
+        manifest("bad", "").replace("deny", "continue"),
+    );
     let outcome = &open.run_with(&["--keep-going"], EVENT).outcomes()[0];
     assert_eq!(outcome["verdict"], "continue");
     assert_eq!(outcome["steps"][0]["error"], "unavailable");

@@ -45,15 +45,31 @@ fn a_line_that_is_no_event_is_answered_in_its_place() {
     let capsules = Capsules::new().with("pass", "pass", "");
     let good = event(0, "alice", json!({}));
     let mut input = Vec::new();
-    let deep = format!(r#"{{"topic":"a","payload":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep = format!(
+        r#"{{"topic":"a","payload":{}1{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
     let lines: [(&[u8], Option<&str>); 10] = [
         (good.as_bytes(), None),
         (b"", Some("the line is empty")),
         (b"nonsense", Some("not an event: ")),
-        (br#"{"topic":"a","colour":"red"}"#, Some("unknown field `colour`")),
-        (b"{\"topic\":\"a\xff\"}", Some("byte 11 of the line is not UTF-8")),
-        (br#"{"topic":"host.x"}"#, Some("only the host publishes under `host.`")),
-        (br#"{"topic":"a","principal":"../etc"}"#, Some("principal `../etc`")),
+        (
+            br#"{"topic":"a","colour":"red"}"#,
+            Some("unknown field `colour`"),
+        ),
+        (
+            b"{\"topic\":\"a\xff\"}",
+            Some("byte 11 of the line is not UTF-8"),
+        ),
+        (
+            br#"{"topic":"host.x"}"#,
+            Some("only the host publishes under `host.`"),
+        ),
+        (
+            br#"{"topic":"a","principal":"../etc"}"#,
+            Some("principal `../etc`"),
+        ),
         (deep.as_bytes(), Some("recursion limit exceeded")),
         (good.as_bytes(), None),
         (br#"{"topic":"#, Some("EOF while parsing")),
@@ -129,7 +145,11 @@ fn a_reader_that_leaves_ends_the_run_with_a_word_about_it() {
 
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("cannot write outcomes: "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("cannot write outcomes: "),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
@@ -164,7 +184,10 @@ fn text_is_for_people_and_gives_a_terminal_nothing_to_obey() {
         .with("echo", "echo", "priority = 1")
         .with("fail", "fail", "priority = 2")
         .with("guard", "deny", "priority = 3");
-    let ran = capsules.run_with(&["--format", "text"], event(0, "alice", json!({})).as_bytes());
+    let ran = capsules.run_with(
+        &["--format", "text"],
+        event(0, "alice", json!({})).as_bytes(),
+    );
     insta::assert_snapshot!(String::from_utf8(ran.stdout).unwrap(), @"");
 }
 
@@ -180,7 +203,10 @@ fn the_summary_says_what_was_done_and_by_whom() {
     let timed: Vec<_> = ran
         .stderr
         .lines()
-        .map(|line| line.split("  ").filter(|cell| !cell.contains("µs") && !cell.contains(" ms")))
+        .map(|line| {
+            line.split("  ")
+                .filter(|cell| !cell.contains("µs") && !cell.contains(" ms"))
+        })
         .map(|cells| cells.collect::<Vec<_>>().join("  ").trim_end().to_owned())
         .collect();
     let text = timed.join("\n");
@@ -200,7 +226,10 @@ fn what_cannot_be_used_is_named_with_a_remedy() {
         (&["--capsules", &file, "--no-cache"], "file"),
         (&["--capsules", &inside, "--no-cache"], "capsule"),
         (&["--capsules", &path, "--cache-dir", &file], "cache"),
-        (&["--capsules", &path, "--no-cache", "--input", &nowhere], "input"),
+        (
+            &["--capsules", &path, "--no-cache", "--input", &nowhere],
+            "input",
+        ),
         (&["--no-cache"], "none"),
     ];
     let mut said = String::new();

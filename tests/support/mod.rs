@@ -83,7 +83,10 @@ impl Capsules {
     /// Runs `capsule run` with more flags over `input`.
     pub fn run_with(&self, flags: &[&str], input: &[u8]) -> Ran {
         let mut command = capsule(&["run", "--capsules"]);
-        command.arg(self.path()).arg("--cache-dir").arg(self.root().join("cache"));
+        command
+            .arg(self.path())
+            .arg("--cache-dir")
+            .arg(self.root().join("cache"));
         Ran::of(command.args(flags), input)
     }
 }

@@ -38,7 +38,11 @@ async fn main() -> Result<()> {
             // of it is what is acted on.
             Decision::Continue { payload } => {
                 let call: Value = serde_json::from_slice(&payload)?;
-                writeln!(out, "ran `{}`", call["command"].as_str().unwrap_or_default())?;
+                writeln!(
+                    out,
+                    "ran `{}`",
+                    call["command"].as_str().unwrap_or_default()
+                )?;
             }
             Decision::Final { by, response } => {
                 writeln!(out, "{by}: {}", String::from_utf8_lossy(&response))?;

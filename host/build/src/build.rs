@@ -59,12 +59,12 @@ pub struct Built {
 #[non_exhaustive]
 pub enum BuildError {
     /// A file of the capsule cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {error}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
         /// Why the system refused.
-        source: io::Error,
+        error: io::Error,
     },
 
     /// The manifest is wrong.
@@ -72,21 +72,21 @@ pub enum BuildError {
     Manifest(#[from] ManifestError),
 
     /// Cargo made no module.
-    #[error("capsule `{name}` {source}")]
+    #[error("capsule `{name}` {error}")]
     Compile {
         /// The capsule's name.
         name: String,
         /// What happened.
-        source: CompileError,
+        error: CompileError,
     },
 
     /// The module is not a capsule's.
-    #[error("capsule `{name}` does not fit the contract: {source}")]
+    #[error("capsule `{name}` does not fit the contract: {error}")]
     Component {
         /// The capsule's name.
         name: String,
         /// What happened.
-        source: ComponentError,
+        error: ComponentError,
     },
 
     /// The manifest names actions that the code does not handle.
@@ -119,12 +119,12 @@ pub enum BuildError {
     },
 
     /// The capsule cannot be put where it should go.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {error}", path.display())]
     Write {
         /// Which file.
         path: PathBuf,
         /// Why the system refused.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -146,28 +146,28 @@ pub fn build(
     options: &BuildOptions,
     progress: &dyn Progress,
 ) -> Result<Built, BuildError> {
-    let source = dir.join(MANIFEST);
-    let text = fs::read_to_string(&source).map_err(read(&source))?;
-    let manifest = Manifest::parse(&text, &source.to_string_lossy())?;
+    let path = dir.join(MANIFEST);
+    let text = fs::read_to_string(&path).map_err(read(&path))?;
+    let manifest = Manifest::parse(&text, &path.to_string_lossy())?;
     let name = &manifest.capsule.name;
 
     let cargo_toml = dir.join("Cargo.toml");
     // Cargo names packages by their real path.
     let cargo_toml = fs::canonicalize(&cargo_toml).map_err(read(&cargo_toml))?;
     let artifact =
-        compile::compile(&cargo_toml, toolchain, options, progress).map_err(|source| {
+        compile::compile(&cargo_toml, toolchain, options, progress).map_err(|error| {
             BuildError::Compile {
                 name: name.clone(),
-                source,
+                error,
             }
         })?;
     let core = fs::read(&artifact.path).map_err(read(&artifact.path))?;
-    let component = component::encode(&core).map_err(|source| BuildError::Component {
+    let component = component::encode(&core).map_err(|error| BuildError::Component {
         name: name.clone(),
-        source,
+        error,
     })?;
-    check_actions(&core, &manifest, &source, progress)?;
-    let sha256 = check_digest(&component, &manifest, &source)?;
+    check_actions(&core, &manifest, &path, progress)?;
+    let sha256 = check_digest(&component, &manifest, &path)?;
 
     let home = options
         .out
@@ -232,12 +232,12 @@ fn check_digest(component: &[u8], manifest: &Manifest, path: &Path) -> Result<St
 
 fn read(path: &Path) -> impl FnOnce(io::Error) -> BuildError + use<> {
     let path = path.to_owned();
-    |source| BuildError::Read { path, source }
+    |error| BuildError::Read { path, error }
 }
 
 fn write(path: &Path) -> impl FnOnce(io::Error) -> BuildError + use<> {
     let path = path.to_owned();
-    |source| BuildError::Write { path, source }
+    |error| BuildError::Write { path, error }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -55,9 +55,9 @@ pub(crate) fn compile(
     if let Some(dir) = &options.target_dir {
         command.arg("--target-dir").arg(dir);
     }
-    let (status, messages) = run(&mut command, progress).map_err(|source| ProcessError::Start {
+    let (status, messages) = run(&mut command, progress).map_err(|error| ProcessError::Start {
         command: shown(&command),
-        source,
+        error,
     })?;
     if !status.success() {
         return Err(CompileError::Failed(status));

@@ -111,12 +111,12 @@ pub enum NewError {
     },
 
     /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {error}", path.display())]
     Write {
         /// Which file.
         path: PathBuf,
         /// Why the system refused.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -135,20 +135,20 @@ pub fn new(name: &str, dir: &Path, sdk: &SdkSource) -> Result<(), NewError> {
             name: name.to_owned(),
         });
     }
-    fs::create_dir(dir).map_err(|source| match source.kind() {
+    fs::create_dir(dir).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => NewError::Exists {
             path: dir.to_owned(),
         },
         _ => NewError::Write {
             path: dir.to_owned(),
-            source,
+            error,
         },
     })?;
     let sdk = sdk.requirement();
     for (path, template) in FILES {
         let path = dir.join(path);
         let text = template.replace("{{name}}", name).replace("{{sdk}}", &sdk);
-        write(&path, &text).map_err(|source| NewError::Write { path, source })?;
+        write(&path, &text).map_err(|error| NewError::Write { path, error })?;
     }
     Ok(())
 }

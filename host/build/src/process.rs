@@ -14,12 +14,12 @@ const TAIL_LINES: usize = 20;
 #[non_exhaustive]
 pub enum ProcessError {
     /// It could not be started.
-    #[error("cannot run `{command}`: {source}")]
+    #[error("cannot run `{command}`: {error}")]
     Start {
         /// The command line.
         command: String,
         /// Why the system refused.
-        source: io::Error,
+        error: io::Error,
     },
 
     /// It ran and failed.
@@ -56,9 +56,9 @@ pub(crate) fn capture(command: &mut Command) -> Result<String, ProcessError> {
     let output = command
         .stdin(Stdio::null())
         .output()
-        .map_err(|source| ProcessError::Start {
+        .map_err(|error| ProcessError::Start {
             command: shown(command),
-            source,
+            error,
         })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

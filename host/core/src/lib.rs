@@ -7,5 +7,6 @@
 pub mod dispatch;
 pub mod hook;
 pub mod lane;
+pub mod quarantine;
 pub mod topic;
 pub mod types;

@@ -48,12 +48,12 @@ pub struct ModuleCache {
 #[non_exhaustive]
 pub enum CacheError {
     /// It cannot be made or opened.
-    #[error("the module cache `{}` cannot be opened: {source}", dir.display())]
+    #[error("the module cache `{}` cannot be opened: {error}", dir.display())]
     Open {
         /// The directory.
         dir: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// It is something else, or a link to a directory.
     #[error(
@@ -128,9 +128,9 @@ impl ModuleCache {
     /// help.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, CacheError> {
         let dir = dir.into();
-        let open_error = |source: io::Error| CacheError::Open {
+        let open_error = |error: io::Error| CacheError::Open {
             dir: dir.clone(),
-            source,
+            error,
         };
         DirBuilder::new()
             .recursive(true)
@@ -265,9 +265,9 @@ fn check_access(path: &Path, stat: &Stat, wanted: u32, forbidden: u32) -> Result
 
 fn read_or_make_key(dir: &OwnedFd, path: &Path) -> Result<[u8; KEY_BYTES], CacheError> {
     let key_path = path.join(KEY_FILE);
-    let open_error = |source: io::Error| CacheError::Open {
+    let open_error = |error: io::Error| CacheError::Open {
         dir: key_path.clone(),
-        source,
+        error,
     };
     match make_key(dir) {
         Ok(()) => {}

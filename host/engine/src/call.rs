@@ -10,7 +10,7 @@ use std::{
 
 use capsule_core::hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict};
 use tokio::time::{Instant, timeout_at};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use crate::{
     bindings::{CapsulePre, capsule::host::types},
@@ -135,7 +135,15 @@ impl Capsule {
         store.set_hostcall_fuel(shared.spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|cx| {
+        store.call_hook(|mut cx, transition| {
+            if matches!(transition, CallHook::CallingHost) {
+                cx.data_mut().count_host_call()?;
+            }
+            Ok(())
+        });
+        store.epoch_deadline_callback(|mut cx| {
+            // A tick comes to the host as a call that the guest did not make.
+            cx.data_mut().uncount_host_call();
             // The caller drops the future at the deadline; this is for one
             // that is late to do so.
             Ok(if cx.data().overdue() {

@@ -7,6 +7,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use crate::{
     memory::{Meter, Refused},
+    state::TooManyHostCalls,
     text::printable,
 };
 
@@ -29,6 +30,9 @@ pub(crate) enum Phase {
 pub(crate) fn classify(error: &wasmtime::Error, meter: &Meter, phase: Phase) -> HookError {
     if let Some(refused) = meter.refused().filter(|_| wants_memory(error, phase)) {
         return no_memory(refused, meter, phase);
+    }
+    if let Some(too_many) = error.downcast_ref::<TooManyHostCalls>() {
+        return HookError::new(ErrorKind::Trap, too_many.to_string());
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {
         return not_a_trap(error, phase);

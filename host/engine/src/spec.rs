@@ -41,6 +41,9 @@ pub struct Limits {
     /// What one answer, or one text handed to the host, may have in bytes.
     /// Default 16 MiB.
     pub result_bytes: usize,
+    /// Times a call may leave the guest: for the host's functions, for WASI's,
+    /// or for more memory. Default 10,000.
+    pub host_calls: u32,
     /// Lines a call may log. Default 100.
     pub log_lines: u32,
     /// Bytes a logged line may have. Default 4 KiB.
@@ -66,6 +69,7 @@ impl Default for Limits {
             memory_bytes: 64 << 20,
             max_instances: None,
             result_bytes: 16 << 20,
+            host_calls: 10_000,
             log_lines: 100,
             log_line_bytes: 4 << 10,
         }

@@ -24,6 +24,13 @@ pub(crate) struct Shared {
     pub(crate) config: BTreeMap<String, String>,
 }
 
+/// The guest has called the host more often than a call may.
+#[derive(Debug, thiserror::Error)]
+#[error("it called the host more than {limit} times (`max_host_calls` under [runtime])")]
+pub(crate) struct TooManyHostCalls {
+    limit: u32,
+}
+
 /// The data of one wasmtime store.
 pub(crate) struct State {
     shared: Arc<Shared>,
@@ -31,6 +38,8 @@ pub(crate) struct State {
     event: Option<Arc<Event>>,
     deadline: Instant,
     pub(crate) meter: Meter,
+    /// Times the call may still leave the guest.
+    host_calls_left: u32,
     log: Arc<Mutex<GuestLog>>,
     /// Made when the guest first calls WASI.
     wasi: Option<Box<Wasi>>,
@@ -52,6 +61,7 @@ impl State {
             event: None,
             deadline,
             meter: Meter::new(limits.memory_bytes, pool),
+            host_calls_left: limits.host_calls,
             log: Arc::new(Mutex::new(log)),
             wasi: None,
         }
@@ -62,6 +72,27 @@ impl State {
         self.event = Some(Arc::clone(event));
         self.deadline = deadline;
         self.meter.forget();
+        self.host_calls_left = self.shared.spec.limits.host_calls;
+    }
+
+    /// Counts one call of the host.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyHostCalls`] if the call has had all it may have.
+    pub(crate) fn count_host_call(&mut self) -> Result<(), TooManyHostCalls> {
+        self.host_calls_left =
+            self.host_calls_left
+                .checked_sub(1)
+                .ok_or_else(|| TooManyHostCalls {
+                    limit: self.shared.spec.limits.host_calls,
+                })?;
+        Ok(())
+    }
+
+    /// Takes back the count of a call that was the engine's, not the guest's.
+    pub(crate) fn uncount_host_call(&mut self) {
+        self.host_calls_left = self.host_calls_left.saturating_add(1);
     }
 
     /// Ends the call; nothing of its event is kept.

@@ -145,3 +145,31 @@ async fn a_guest_logs_under_its_name_and_within_its_limits() {
         assert_eq!(lines.take(), want, "payload: {payload:?}");
     }
 }
+
+/// Rule: host calls in one call of the hook are limited.
+#[tokio::test]
+async fn a_guest_calls_the_host_only_so_often() {
+    let engine = engine(4);
+    let spec = CapsuleSpec {
+        limits: Limits {
+            host_calls: 3,
+            ..Limits::default()
+        },
+        ..spec("busy", InstanceMode::Principal)
+    };
+    let capsule = engine.load(&wasm(&text("log")), spec, None).unwrap();
+    for _ in 0..3 {
+        let answer = ask(&capsule, "alice", "3 lines").await;
+        assert_eq!(
+            answer,
+            Ok(Verdict::Continue(None)),
+            "it counts anew each time"
+        );
+    }
+    let error = ask(&capsule, "alice", "4 lines").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "trap: it called the host more than 3 times (`max_host_calls` under [runtime])"
+    );
+    assert_eq!(capsule.instances(), 0, "it is thrown away");
+}

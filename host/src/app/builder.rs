@@ -141,6 +141,7 @@ fn loader(config: &HostConfig) -> Result<Loader, StartError> {
         engine: Engine::new(engine_config)?,
         cache: open_cache(config)?,
         max_module_bytes,
+        quarantine: config.quarantine.to_quarantine(),
     })
 }
 

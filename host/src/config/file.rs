@@ -77,6 +77,12 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_file_is_the_defaults() {
+        let documented = include_str!("../../../docs/host.toml");
+        assert_eq!(read(documented).unwrap(), HostConfig::default());
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         let unknown = read("[dispatch]\nlane_capacty = 8").unwrap_err();
         assert!(unknown.contains("in DIR/host.toml: "), "{unknown}");

@@ -5,5 +5,5 @@ mod settings;
 
 pub use self::{
     file::ConfigError,
-    settings::{DispatchSettings, EngineSettings, HostConfig, InputSettings},
+    settings::{DispatchSettings, EngineSettings, HostConfig, InputSettings, QuarantineSettings},
 };

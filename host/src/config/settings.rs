@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use capsule_core::dispatch::DispatchConfig;
+use capsule_core::{dispatch::DispatchConfig, quarantine::QuarantineConfig};
 use capsule_engine::EngineConfig;
 use serde::Deserialize;
 
@@ -30,6 +30,8 @@ pub struct HostConfig {
     pub engine: EngineSettings,
     /// How events are ordered and timed.
     pub dispatch: DispatchSettings,
+    /// When a capsule that keeps failing is taken out.
+    pub quarantine: QuarantineSettings,
     /// How lines of events are read.
     pub input: InputSettings,
 }
@@ -59,6 +61,20 @@ pub struct DispatchSettings {
     /// How long the hooks of one chain may take together, in milliseconds.
     /// Default 5000.
     pub chain_deadline_ms: u64,
+}
+
+/// `[quarantine]`: when a capsule that keeps failing is taken out, for the
+/// principal whose events it fails on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuarantineSettings {
+    /// Failures in a row that take it out; 0 never does. Default 5.
+    pub failures: u32,
+    /// How long it is out at first, in milliseconds; twice as long each time
+    /// that it fails again. Default 1000.
+    pub first_ms: u64,
+    /// How long it is out at most, in milliseconds. Default 300000.
+    pub longest_ms: u64,
 }
 
 /// `[input]`: how lines of events are read.
@@ -121,6 +137,30 @@ impl DispatchSettings {
             lane_capacity: self.lane_capacity,
             chain_deadline: Duration::from_millis(self.chain_deadline_ms),
         }
+    }
+}
+
+// === impl QuarantineSettings ===
+
+impl Default for QuarantineSettings {
+    fn default() -> Self {
+        let quarantine = QuarantineConfig::default();
+        Self {
+            failures: quarantine.failures,
+            first_ms: quarantine.first.as_millis() as u64,
+            longest_ms: quarantine.longest.as_millis() as u64,
+        }
+    }
+}
+
+impl QuarantineSettings {
+    /// The core's own form of it; `None` never takes a capsule out.
+    pub fn to_quarantine(&self) -> Option<QuarantineConfig> {
+        (self.failures > 0).then(|| QuarantineConfig {
+            failures: self.failures,
+            first: Duration::from_millis(self.first_ms),
+            longest: Duration::from_millis(self.longest_ms),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 use capsule_core::{
     dispatch::{Interceptor, Mode, OnError, Order},
     hook::Hook,
+    quarantine::{Quarantine, QuarantineConfig},
 };
 use capsule_engine::Capsule;
 use capsule_manifest::{self as manifest, Manifest};
@@ -24,6 +25,7 @@ use super::{
 #[derive(Debug, Default)]
 pub struct Generation {
     entries: Vec<Entry>,
+    quarantine: Option<QuarantineConfig>,
 }
 
 /// One capsule of a generation.
@@ -74,7 +76,10 @@ impl Generation {
                 },
             })
             .collect();
-        Self { entries }
+        Self {
+            entries,
+            quarantine: loader.quarantine,
+        }
     }
 
     /// The capsules, ordered by directory.
@@ -103,7 +108,10 @@ impl Generation {
 
     /// Every interceptor, in order of declaration, bound to what answers it.
     pub(crate) fn interceptors(&self) -> Vec<Interceptor> {
-        self.entries.iter().flat_map(Entry::interceptors).collect()
+        self.entries
+            .iter()
+            .flat_map(|entry| entry.interceptors(self.quarantine))
+            .collect()
     }
 }
 
@@ -134,14 +142,23 @@ impl Entry {
         }
     }
 
-    fn interceptors(&self) -> impl Iterator<Item = Interceptor> {
+    fn interceptors(
+        &self,
+        quarantine: Option<QuarantineConfig>,
+    ) -> impl Iterator<Item = Interceptor> {
+        let quarantine = match &self.state {
+            State::Loaded(_) => quarantine.map(Quarantine::new).map(Arc::new),
+            // It fails at once already.
+            State::Failed(_) => None,
+        };
         let hook: Arc<dyn Hook> = match &self.state {
             State::Loaded(capsule) => capsule.clone(),
             State::Failed(error) => Arc::new(Failed::new(&error.to_string())),
         };
         self.manifest.iter().flat_map(move |manifest| {
             let capsule: Arc<str> = manifest.capsule.name.as_str().into();
-            let (hook, order) = (hook.clone(), order(manifest.runtime.order));
+            let order = order(manifest.runtime.order);
+            let (hook, quarantine) = (hook.clone(), quarantine.clone());
             manifest
                 .interceptors
                 .iter()
@@ -161,6 +178,7 @@ impl Entry {
                     timeout: declared.timeout(),
                     order,
                     hook: hook.clone(),
+                    quarantine: quarantine.clone(),
                 })
         })
     }

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use capsule_core::quarantine::QuarantineConfig;
 use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
 use capsule_manifest::{Capabilities, Instance, Manifest};
 use sha2::{Digest, Sha256};
@@ -22,6 +23,8 @@ pub(crate) struct Loader {
     pub(crate) cache: Option<ModuleCache>,
     /// The largest module that is read, in bytes.
     pub(crate) max_module_bytes: u64,
+    /// When a capsule that keeps failing is taken out, if ever.
+    pub(crate) quarantine: Option<QuarantineConfig>,
 }
 
 // === impl Loader ===
@@ -170,6 +173,7 @@ fn spec(manifest: &Manifest) -> CapsuleSpec {
             memory_bytes: size(runtime.memory_bytes()),
             max_instances: runtime.max_instances,
             result_bytes: size(runtime.max_result_bytes()),
+            host_calls: runtime.max_host_calls,
             log_lines: runtime.max_log_lines,
             log_line_bytes: size(runtime.max_log_line_bytes.into()),
         },

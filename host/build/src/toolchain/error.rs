@@ -26,18 +26,16 @@ pub enum ToolchainError {
     },
 
     /// There is no place for the sysroot.
-    #[error(
-        "no cache directory: neither XDG_CACHE_HOME nor HOME is set; name one with --cache-dir"
-    )]
+    #[error("no cache directory: neither XDG_CACHE_HOME nor HOME is set; set one of them")]
     NoCacheDir,
 
     /// The sysroot could not be written.
-    #[error("cannot write {}: {source}; name another cache directory with --cache-dir", path.display())]
+    #[error("cannot write {}: {error}; set XDG_CACHE_HOME to a directory that can be written", path.display())]
     Write {
         /// What was to be written.
         path: PathBuf,
         /// Why the system refused.
-        source: io::Error,
+        error: io::Error,
     },
 
     /// The library did not compile.
@@ -81,8 +79,8 @@ mod tests {
     fn a_cache_that_cannot_be_written_is_named_with_its_remedy() {
         let error = ToolchainError::Write {
             path: "/proc/capsule".into(),
-            source: io::ErrorKind::PermissionDenied.into(),
+            error: io::ErrorKind::PermissionDenied.into(),
         };
-        insta::assert_snapshot!(error, @"cannot write /proc/capsule: permission denied; name another cache directory with --cache-dir");
+        insta::assert_snapshot!(error, @"cannot write /proc/capsule: permission denied; set XDG_CACHE_HOME to a directory that can be written");
     }
 }

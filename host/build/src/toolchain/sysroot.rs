@@ -148,7 +148,7 @@ impl Sysroot {
     ) -> Result<(), ToolchainError> {
         let at = |path: &Path| {
             let path = path.to_owned();
-            move |source| ToolchainError::Write { path, source }
+            move |error| ToolchainError::Write { path, error }
         };
         fs::create_dir_all(&self.cache).map_err(at(&self.cache))?;
         let _lock = lock(&self.cache.join("lock"), progress).map_err(at(&self.cache))?;
@@ -181,9 +181,9 @@ impl Sysroot {
             fs::write(seed.join("Cargo.toml"), SEED_MANIFEST)?;
             fs::write(seed.join("src/lib.rs"), "")
         };
-        write().map_err(|source| ToolchainError::Write {
+        write().map_err(|error| ToolchainError::Write {
             path: seed.clone(),
-            source,
+            error,
         })?;
         let mut command = Command::new(cargo);
         command

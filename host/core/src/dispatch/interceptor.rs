@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{hook::Hook, types::Pattern};
+use crate::{hook::Hook, quarantine::Quarantine, types::Pattern};
 
 /// One (pattern, action, priority, policy) of a capsule.
 #[derive(Clone, Debug)]
@@ -25,6 +25,9 @@ pub struct Interceptor {
     pub order: Order,
     /// What answers.
     pub hook: Arc<dyn Hook>,
+    /// Takes the capsule out while it keeps failing; shared by all of its
+    /// interceptors. `None` asks it every time.
+    pub quarantine: Option<Arc<Quarantine>>,
 }
 
 /// What a failure of an interceptor does to the event.

@@ -146,6 +146,25 @@ impl Running {
         started: Instant,
         budget: Duration,
     ) -> Result<Verdict, HookError> {
+        let principal = self.event.principal.as_ref();
+        let permit = match &interceptor.quarantine {
+            Some(quarantine) => Some(quarantine.admit(principal, started)?),
+            None => None,
+        };
+        let answer = self.ask(interceptor, payload, started, budget).await;
+        if let Some(permit) = permit {
+            permit.told(&answer, Instant::now());
+        }
+        answer
+    }
+
+    async fn ask(
+        &self,
+        interceptor: &Interceptor,
+        payload: &Bytes,
+        started: Instant,
+        budget: Duration,
+    ) -> Result<Verdict, HookError> {
         let deadline = started + interceptor.timeout.min(budget);
         // Made inside of the future, so that a panic in `call` is caught too.
         let call = async {

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::{
     hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict},
+    quarantine::{Quarantine, QuarantineConfig},
     types::{Draft, Pattern, Principal, Topic},
 };
 
@@ -87,6 +88,7 @@ fn interceptor(id: &str, answer: Answer) -> Interceptor {
         mode: Mode::Enforce,
         timeout: Duration::from_secs(1),
         order: Order::Principal,
+        quarantine: None,
         hook: Arc::new(Double {
             answer,
             running: Arc::default(),
@@ -335,6 +337,39 @@ async fn a_monitor_is_recorded_and_never_applied() {
         let outcome = outcome([watch(answer), interceptor("b", Answer::Append("z"))]).await;
         assert_eq!(told(&outcome), want);
     }
+}
+
+/// Rule: a quarantined interceptor takes part as an error, and a guard still
+/// denies; a time-out counts as a failure.
+#[tokio::test(start_paused = true)]
+async fn a_quarantined_guard_denies_without_being_asked() {
+    let quarantine = Arc::new(Quarantine::new(QuarantineConfig::default()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let guard = Interceptor {
+        on_error: OnError::Deny,
+        quarantine: Some(quarantine),
+        hook: Arc::new(Double {
+            answer: Answer::Hang,
+            running: Arc::default(),
+            overlaps: Arc::default(),
+            seen: seen.clone(),
+        }),
+        ..interceptor("a", keep())
+    };
+    let dispatcher = dispatcher([guard]);
+    for _ in 0..5 {
+        let outcome = dispatcher.request(draft()).await.unwrap();
+        assert!(told(&outcome).starts_with("[a:timeout] deny by a"));
+    }
+    let outcome = dispatcher.request(draft()).await.unwrap();
+    assert!(
+        told(&outcome).starts_with(
+            "[a:quarantined] deny by a: `act` failed: quarantined: it failed 5 times in a row"
+        ),
+        "{}",
+        told(&outcome)
+    );
+    assert_eq!(seen.lock().len(), 5);
 }
 
 /// Rule: only the host publishes under `host.`.

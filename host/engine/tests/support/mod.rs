@@ -6,7 +6,7 @@
     reason = "each test file is a crate of its own and uses its share"
 )]
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use capsule_core::{
     hook::{Call, Hook, HookError, Verdict},
@@ -15,53 +15,17 @@ use capsule_core::{
 use capsule_engine::{Capsule, CapsuleSpec, Engine, EngineConfig, InstanceMode};
 use tokio::time::Instant;
 
+#[path = "../../../../tests/wat/mod.rs"]
+mod guests;
+
+pub use guests::{bytes as wasm, shell, text};
+
 /// All modes.
 pub const MODES: [InstanceMode; 3] = [
     InstanceMode::Principal,
     InstanceMode::Fresh,
     InstanceMode::Shared,
 ];
-
-fn read(name: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/wat")
-        .join(name);
-    fs::read_to_string(path).ok()
-}
-
-/// The text of the capsule around `guests/<guest>.wat`.
-pub fn text(guest: &str) -> String {
-    let fields = read(&format!("guests/{guest}.wat")).expect("the guest exists");
-    let imports = read(&format!("guests/{guest}.imports.wat")).unwrap_or_default();
-    shell(&imports, &fields)
-}
-
-/// A capsule with these imports around a module with these fields, and an
-/// allocator unless they have their own.
-pub fn shell(imports: &str, fields: &str) -> String {
-    let allocator = if fields.contains("cabi_realloc") {
-        String::new()
-    } else {
-        read("allocator.wat").expect("the allocator exists")
-    };
-    let arguments = if imports.contains("$host") {
-        r#"(with "host" (instance $host))"#
-    } else {
-        ""
-    };
-    let shell = read("shell.wat").expect("the shell exists");
-    let (head, component) = shell.split_once("(component").expect("a component");
-    let component = component
-        .replace("IMPORTS", imports)
-        .replace("GUEST", &format!("{allocator}{fields}"))
-        .replace("ARGUMENTS", arguments);
-    format!("{head}(component{component}")
-}
-
-/// The bytes of a text.
-pub fn wasm(text: &str) -> Vec<u8> {
-    wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
-}
 
 /// An engine for tests: few instances, so that limits are near.
 pub fn engine(max_instances: u32) -> Engine {
@@ -94,7 +58,7 @@ pub fn load(engine: &Engine, guest: &str, mode: InstanceMode) -> Capsule {
 pub fn event(principal: Option<&str>) -> Arc<Event> {
     let principal = principal.map(|name| Principal::new(name).expect("a principal"));
     let topic = Topic::new("test.event").expect("a topic");
-    Arc::new(Draft::new(topic).principal(principal).into_event(0))
+    Arc::new(Draft::new(topic).with_principal(principal).into_event(0))
 }
 
 /// Asks with a deadline that no test reaches.

@@ -1,0 +1,52 @@
+//! Capsules written as component text: `guests/<name>.wat` holds the fields of
+//! a module, `shell.wat` the component around it.
+
+use std::{fs, path::Path};
+
+fn read(name: &str) -> Option<String> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .find_map(|dir| fs::read_to_string(dir.join("tests/wat").join(name)).ok())
+}
+
+/// The text of the capsule around `guests/<guest>.wat`.
+pub fn text(guest: &str) -> String {
+    let fields = read(&format!("guests/{guest}.wat"));
+    let imports = read(&format!("guests/{guest}.imports.wat")).unwrap_or_default();
+    shell(
+        &imports,
+        &fields.unwrap_or_else(|| panic!("no guest {guest}")),
+    )
+}
+
+/// A capsule with these imports around a module with these fields, and an
+/// allocator unless they have their own.
+pub fn shell(imports: &str, fields: &str) -> String {
+    let allocator = if fields.contains("cabi_realloc") {
+        String::new()
+    } else {
+        read("allocator.wat").expect("the allocator exists")
+    };
+    let arguments = if imports.contains("$host") {
+        r#"(with "host" (instance $host))"#
+    } else {
+        ""
+    };
+    let shell = read("shell.wat").expect("the shell exists");
+    let (head, component) = shell.split_once("(component").expect("a component");
+    let component = component
+        .replace("IMPORTS", imports)
+        .replace("GUEST", &format!("{allocator}{fields}"))
+        .replace("ARGUMENTS", arguments);
+    format!("{head}(component{component}")
+}
+
+/// The bytes of a text.
+pub fn bytes(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+/// The bytes of the capsule around `guests/<guest>.wat`.
+pub fn wasm(guest: &str) -> Vec<u8> {
+    bytes(&text(guest))
+}
