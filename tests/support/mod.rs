@@ -43,8 +43,8 @@ impl Capsules {
                 "manifest_version = 1\n[capsule]\nname = \"{name}\"\nversion = \"0.1.0\"\n\
                  module = \"{name}.wasm\"\n[[interceptor]]\nevent = \">\"\naction = \"act\"\n{rest}\n"
             ),
-        );
-        self.write(&format!("{name}/{name}.wasm"), wat::wasm(guest))
+        )
+        .write(&format!("{name}/{name}.wasm"), wat::wasm(guest))
     }
 
     /// With a file at `path`, from the capsules directory.

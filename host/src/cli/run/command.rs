@@ -162,7 +162,7 @@ fn open(path: &Path) -> Result<Input> {
     }
     Ok(Input {
         reader: Box::new(BufReader::with_capacity(BUFFER, file)),
-        size: metadata.is_file().then(|| metadata.len()),
+        size: metadata.is_file().then_some(metadata.len()),
     })
 }
 
