@@ -1,5 +1,13 @@
 //! The commands beside `run`: what they print and how they exit.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 use std::{fs, process::Command};

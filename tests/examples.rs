@@ -1,5 +1,13 @@
 //! The example capsules, built from source, over real events.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 use std::{collections::BTreeMap, fs};

@@ -1,6 +1,14 @@
 //! Capsules that do their worst, seen from outside of the host: a guard never
 //! lets an event pass by failing, and everybody else goes on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 use capsule_host::{
@@ -46,12 +54,16 @@ fn host(guest: &str, instance: &str, on_error: &str, failures: u32) -> (Capsules
     let capsules = Capsules::new()
         .with("bad", guest, &rest)
         .with("good", "echo", "priority = 2");
-    let host = Host::builder()
-        .capsules(capsules.path())
-        .no_cache()
-        .start()
-        .unwrap();
-    (capsules, host)
+    let quarantine = QuarantineSettings {
+        failures,
+        ..QuarantineSettings::default()
+    };
+    let config = HostConfig {
+        quarantine,
+        ..HostConfig::default()
+    };
+    let builder = HostBuilder::new(config).capsules(capsules.path());
+    (capsules, builder.no_cache().start().unwrap())
 }
 
 async fn ask(host: &Host, principal: &str, topic: &str) -> Outcome {

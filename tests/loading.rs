@@ -1,6 +1,14 @@
 //! What is not fit to run is refused by name, and what is refused does no
 //! harm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 use std::{fs, os::unix::fs::symlink};

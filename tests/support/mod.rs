@@ -37,22 +37,18 @@ impl Capsules {
     /// every topic as `rest` says: lines of its `[[interceptor]]`, and
     /// whatever tables follow.
     pub fn with(self, name: &str, guest: &str, rest: &str) -> Self {
-        self.write(
+        self.with_file(
             &format!("{name}/Capsule.toml"),
-            &format!(
+            format!(
                 "manifest_version = 1\n[capsule]\nname = \"{name}\"\nversion = \"0.1.0\"\n\
                  module = \"{name}.wasm\"\n[[interceptor]]\nevent = \">\"\naction = \"act\"\n{rest}\n"
             ),
         )
-        .write(&format!("{name}/{name}.wasm"), wat::wasm(guest))
+        .with_file(&format!("{name}/{name}.wasm"), wat::wasm(guest))
     }
 
     /// With a file at `path`, from the capsules directory.
     pub fn with_file(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
-        self.write(path, bytes)
-    }
-
-    fn write(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();

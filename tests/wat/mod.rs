@@ -9,14 +9,15 @@ fn read(name: &str) -> Option<String> {
         .find_map(|dir| fs::read_to_string(dir.join("tests/wat").join(name)).ok())
 }
 
+/// The fields of the module of `guests/<guest>.wat`.
+pub fn fields(guest: &str) -> String {
+    read(&format!("guests/{guest}.wat")).unwrap_or_else(|| panic!("no guest {guest}"))
+}
+
 /// The text of the capsule around `guests/<guest>.wat`.
 pub fn text(guest: &str) -> String {
-    let fields = read(&format!("guests/{guest}.wat"));
     let imports = read(&format!("guests/{guest}.imports.wat")).unwrap_or_default();
-    shell(
-        &imports,
-        &fields.unwrap_or_else(|| panic!("no guest {guest}")),
-    )
+    shell(&imports, &fields(guest))
 }
 
 /// A capsule with these imports around a module with these fields, and an

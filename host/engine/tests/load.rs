@@ -15,7 +15,7 @@ use std::panic::AssertUnwindSafe;
 use capsule_engine::{CapsuleSpec, Engine, EngineConfig, Grants, InstanceMode, Limits, LoadError};
 use proptest::prelude::*;
 
-use support::{MODES, ask, engine, load, shell, spec, text, wasm};
+use support::{MODES, ask, engine, fields, load, shell, spec, text, wasm};
 
 fn refusal(engine: &Engine, wasm: &[u8], spec: CapsuleSpec) -> String {
     match engine.load(wasm, spec, None) {
@@ -32,14 +32,6 @@ fn fresh() -> CapsuleSpec {
 fn importing(name: &str, items: &str) -> String {
     let import = format!("(import \"{name}\" (instance {items}))");
     shell(&import, &fields("pass"))
-}
-
-fn fields(guest: &str) -> String {
-    let path = format!(
-        "{}/tests/wat/guests/{guest}.wat",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    std::fs::read_to_string(path).unwrap()
 }
 
 #[test]
