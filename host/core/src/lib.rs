@@ -8,5 +8,6 @@ pub mod dispatch;
 pub mod hook;
 pub mod lane;
 pub mod quarantine;
+pub mod text;
 pub mod topic;
 pub mod types;

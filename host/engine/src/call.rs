@@ -136,8 +136,11 @@ impl Capsule {
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(1);
         store.call_hook(|mut cx, transition| {
-            if matches!(transition, CallHook::CallingHost) {
-                cx.data_mut().count_host_call()?;
+            match transition {
+                CallHook::CallingHost => cx.data_mut().count_host_call(),
+                // Not before: whether it was a tick is known by now.
+                CallHook::ReturningFromHost => cx.data().check_host_calls()?,
+                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
             }
             Ok(())
         });

@@ -9,10 +9,11 @@ use std::{
     thread,
 };
 
+use capsule_core::text::printable;
 use wasmparser::Parser;
 use wasmtime::component::Component;
 
-use crate::{cache::ModuleCache, engine::Inner, live::Counted, load::LoadError, text::printable};
+use crate::{cache::ModuleCache, engine::Inner, live::Counted, load::LoadError};
 
 /// Compilations that may be under way at once. One whose time is up cannot be
 /// stopped: it runs to its end, and what it gives is dropped.

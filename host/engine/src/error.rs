@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 
-use capsule_core::hook::{ErrorKind, HookError};
+use capsule_core::{
+    hook::{ErrorKind, HookError},
+    text::printable,
+};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
 
 use crate::{
     memory::{Meter, Refused},
     state::TooManyHostCalls,
-    text::printable,
 };
 
 /// Bytes of a message.
@@ -29,7 +32,7 @@ pub(crate) enum Phase {
 /// The failure that `error` is, given what the instance was refused before.
 pub(crate) fn classify(error: &wasmtime::Error, meter: &Meter, phase: Phase) -> HookError {
     if let Some(refused) = meter.refused().filter(|_| wants_memory(error, phase)) {
-        return no_memory(refused, meter, phase);
+        return no_memory(refused, meter);
     }
     if let Some(too_many) = error.downcast_ref::<TooManyHostCalls>() {
         return HookError::new(ErrorKind::Trap, too_many.to_string());
@@ -67,20 +70,17 @@ fn wants_memory(error: &wasmtime::Error, phase: Phase) -> bool {
     }
 }
 
-fn no_memory(refused: Refused, meter: &Meter, phase: Phase) -> HookError {
+fn no_memory(refused: Refused, meter: &Meter) -> HookError {
     match refused {
         Refused::Capsule => HookError::new(
             ErrorKind::Memory,
             format!("it may have {} bytes and wanted more", meter.limit()),
         ),
-        Refused::Host => {
-            // An instance that cannot even be made is the host's trouble.
-            let kind = match phase {
-                Phase::Instantiate => ErrorKind::Unavailable,
-                Phase::Call => ErrorKind::Memory,
-            };
-            HookError::new(kind, "the memory of the whole host is used up")
-        }
+        // The host's trouble, and no fault of the capsule.
+        Refused::Host => HookError::new(
+            ErrorKind::Unavailable,
+            "the memory of the whole host is used up",
+        ),
     }
 }
 
@@ -88,6 +88,9 @@ fn not_a_trap(error: &wasmtime::Error, phase: Phase) -> HookError {
     let message = bounded(&error.root_cause().to_string());
     if error.is::<PoolConcurrencyLimitError>() {
         return HookError::new(ErrorKind::Unavailable, message);
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return HookError::new(ErrorKind::Trap, format!("it exited with status {}", exit.0));
     }
     match phase {
         Phase::Instantiate => {

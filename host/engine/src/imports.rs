@@ -1,13 +1,12 @@
 //! Whether a component imports and exports what it may and must.
 
+use capsule_core::text::printable;
 use wasmtime::{
     Engine,
     component::types::{Component, ComponentItem},
 };
 
-use crate::{
-    bindings::capsule::host::types::Verdict, load::LoadError, spec::Grants, text::printable,
-};
+use crate::{bindings::capsule::host::types::Verdict, load::LoadError, spec::Grants};
 
 /// The package of the contract.
 const PACKAGE: &str = "capsule:host/";

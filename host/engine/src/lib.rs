@@ -34,7 +34,6 @@ mod pool;
 mod seats;
 mod spec;
 mod state;
-mod text;
 mod ticker;
 mod wasi;
 

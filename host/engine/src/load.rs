@@ -126,7 +126,7 @@ pub enum LoadError {
         remedy: &'static str,
     },
     /// The capsule's limits do not fit the engine's.
-    #[error("the capsule's `{key}` is {found}; the host allows {wanted}")]
+    #[error("the limit `{key}` is {found}; this host allows {wanted}")]
     Limits {
         /// The limit.
         key: &'static str,
@@ -200,7 +200,7 @@ impl Engine {
         let config = &self.0.config;
         if !(1..=config.max_memory_per_instance).contains(&limits.memory_bytes) {
             return Err(LoadError::Limits {
-                key: "memory",
+                key: "memory in bytes",
                 found: limits.memory_bytes as u64,
                 wanted: format!("1 to {} bytes", config.max_memory_per_instance),
             });

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{bindings::capsule::host::log::Level, text::printable};
+use capsule_core::text::printable;
+
+use crate::bindings::capsule::host::log::Level;
 
 /// The log of one instance. Its limits count anew for each call.
 #[derive(Debug)]

@@ -39,12 +39,12 @@ pub struct Limits {
     /// host's own limit alone counts.
     pub max_instances: Option<u32>,
     /// What one answer, or one text handed to the host, may have in bytes.
-    /// Default 16 MiB.
+    /// Default 1 MiB.
     pub result_bytes: usize,
     /// Times a call may leave the guest: for the host's functions, for WASI's,
     /// or for more memory. Default 10,000.
     pub host_calls: u32,
-    /// Lines a call may log. Default 100.
+    /// Lines a call may log. Default 64.
     pub log_lines: u32,
     /// Bytes a logged line may have. Default 4 KiB.
     pub log_line_bytes: usize,
@@ -68,9 +68,9 @@ impl Default for Limits {
         Self {
             memory_bytes: 64 << 20,
             max_instances: None,
-            result_bytes: 16 << 20,
+            result_bytes: 1 << 20,
             host_calls: 10_000,
-            log_lines: 100,
+            log_lines: 64,
             log_line_bytes: 4 << 10,
         }
     }

@@ -38,8 +38,8 @@ pub(crate) struct State {
     event: Option<Arc<Event>>,
     deadline: Instant,
     pub(crate) meter: Meter,
-    /// Times the call may still leave the guest.
-    host_calls_left: u32,
+    /// Times the call has left the guest.
+    host_calls: u32,
     log: Arc<Mutex<GuestLog>>,
     /// Made when the guest first calls WASI.
     wasi: Option<Box<Wasi>>,
@@ -61,7 +61,7 @@ impl State {
             event: None,
             deadline,
             meter: Meter::new(limits.memory_bytes, pool),
-            host_calls_left: limits.host_calls,
+            host_calls: 0,
             log: Arc::new(Mutex::new(log)),
             wasi: None,
         }
@@ -72,27 +72,28 @@ impl State {
         self.event = Some(Arc::clone(event));
         self.deadline = deadline;
         self.meter.forget();
-        self.host_calls_left = self.shared.spec.limits.host_calls;
+        self.host_calls = 0;
     }
 
     /// Counts one call of the host.
-    ///
-    /// # Errors
-    ///
-    /// [`TooManyHostCalls`] if the call has had all it may have.
-    pub(crate) fn count_host_call(&mut self) -> Result<(), TooManyHostCalls> {
-        self.host_calls_left =
-            self.host_calls_left
-                .checked_sub(1)
-                .ok_or_else(|| TooManyHostCalls {
-                    limit: self.shared.spec.limits.host_calls,
-                })?;
-        Ok(())
+    pub(crate) fn count_host_call(&mut self) {
+        self.host_calls = self.host_calls.saturating_add(1);
     }
 
     /// Takes back the count of a call that was the engine's, not the guest's.
     pub(crate) fn uncount_host_call(&mut self) {
-        self.host_calls_left = self.host_calls_left.saturating_add(1);
+        self.host_calls = self.host_calls.saturating_sub(1);
+    }
+
+    /// # Errors
+    ///
+    /// [`TooManyHostCalls`] if the guest has called more often than it may.
+    pub(crate) fn check_host_calls(&self) -> Result<(), TooManyHostCalls> {
+        let limit = self.shared.spec.limits.host_calls;
+        if self.host_calls > limit {
+            return Err(TooManyHostCalls { limit });
+        }
+        Ok(())
     }
 
     /// Ends the call; nothing of its event is kept.

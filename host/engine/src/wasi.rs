@@ -26,6 +26,9 @@ const MAX_HANDLES: usize = 1000;
 /// Bytes that a guest may write at once.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// Random bytes that a guest may ask for at once: making them stops the clock.
+const RANDOM_BYTES: u64 = 64 << 10;
+
 /// What WASI keeps for one instance.
 pub(crate) struct Wasi {
     ctx: WasiCtx,
@@ -55,7 +58,8 @@ impl Wasi {
             .stderr(output(Stream::Stderr))
             .allow_tcp(false)
             .allow_udp(false)
-            .allow_ip_name_lookup(false);
+            .allow_ip_name_lookup(false)
+            .max_random_size(RANDOM_BYTES);
         if !grants.clock {
             builder
                 .wall_clock(StoppedClock)

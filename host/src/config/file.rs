@@ -73,7 +73,7 @@ mod tests {
         let config = read("keep_going = true\n[dispatch]\nlane_capacity = 8").unwrap();
         assert!(config.keep_going);
         assert_eq!(config.dispatch.lane_capacity.get(), 8);
-        assert_eq!(config.dispatch.chain_deadline_ms, 5000);
+        assert_eq!(config.dispatch.chain_deadline_ms.get(), 5000);
     }
 
     #[test]

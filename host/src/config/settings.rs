@@ -1,7 +1,7 @@
 //! The settings of a host and their defaults.
 
 use std::{
-    num::{NonZeroU32, NonZeroUsize},
+    num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize},
     path::PathBuf,
     time::Duration,
 };
@@ -60,7 +60,7 @@ pub struct DispatchSettings {
     pub lane_capacity: NonZeroUsize,
     /// How long the hooks of one chain may take together, in milliseconds.
     /// Default 5000.
-    pub chain_deadline_ms: u64,
+    pub chain_deadline_ms: NonZeroU64,
 }
 
 /// `[quarantine]`: when a capsule that keeps failing is taken out, for the
@@ -83,9 +83,11 @@ pub struct QuarantineSettings {
 pub struct InputSettings {
     /// The longest line, in bytes. Default 8 MiB.
     pub max_line_bytes: NonZeroUsize,
-    /// Events read whose outcome is not written yet. Default 1024.
-    pub in_flight_events: NonZeroUsize,
-    /// Their bytes. Default 64 MiB.
+    /// Events taken in whose outcome is not written yet; each may hold an
+    /// answer as large as its capsule's manifest allows. Default 256.
+    pub in_flight_events: NonZeroU16,
+    /// Bytes of the lines read whose outcome is not written yet. Default
+    /// 64 MiB.
     pub in_flight_bytes: NonZeroU32,
 }
 
@@ -125,7 +127,7 @@ impl Default for DispatchSettings {
         let dispatch = DispatchConfig::default();
         Self {
             lane_capacity: dispatch.lane_capacity,
-            chain_deadline_ms: dispatch.chain_deadline.as_millis() as u64,
+            chain_deadline_ms: const { NonZeroU64::new(5000).unwrap() },
         }
     }
 }
@@ -135,7 +137,7 @@ impl DispatchSettings {
     pub fn to_dispatch(&self) -> DispatchConfig {
         DispatchConfig {
             lane_capacity: self.lane_capacity,
-            chain_deadline: Duration::from_millis(self.chain_deadline_ms),
+            chain_deadline: Duration::from_millis(self.chain_deadline_ms.get()),
         }
     }
 }
@@ -170,7 +172,7 @@ impl Default for InputSettings {
     fn default() -> Self {
         Self {
             max_line_bytes: const { NonZeroUsize::new(8 * MIB).unwrap() },
-            in_flight_events: const { NonZeroUsize::new(1024).unwrap() },
+            in_flight_events: const { NonZeroU16::new(256).unwrap() },
             in_flight_bytes: const { NonZeroU32::new(64 * MIB as u32).unwrap() },
         }
     }

@@ -118,14 +118,6 @@ pub enum CapsuleError {
         /// Where it leads.
         target: PathBuf,
     },
-    /// The module is a directory, a device or a socket.
-    #[error("{manifest}: capsule.module: {module} is not a regular file", manifest = manifest.display())]
-    ModuleNotAFile {
-        /// The manifest.
-        manifest: PathBuf,
-        /// The module as the manifest names it.
-        module: String,
-    },
     /// The module is not the one that the manifest was written for.
     #[error(
         "{manifest}: capsule.sha256: {module} has the digest {found}, not {wanted}; \
@@ -158,10 +150,12 @@ pub enum CapsuleError {
         handlers: Vec<String>,
     },
     /// The engine refuses the module.
-    #[error("{module}: {error}", module = module.display())]
+    #[error("{manifest}: capsule.module: {module}: {error}", manifest = manifest.display())]
     Load {
-        /// The module.
-        module: PathBuf,
+        /// The manifest.
+        manifest: PathBuf,
+        /// The module as the manifest names it.
+        module: String,
         /// Why.
         error: LoadError,
     },

@@ -1,18 +1,16 @@
 //! From a manifest to a capsule that answers.
 
-use std::{
-    fmt::Write,
-    fs::{self, File},
-    io::{self, Read},
-    path::Path,
-};
+use std::{fmt::Write, fs, io};
 
 use capsule_core::quarantine::QuarantineConfig;
 use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
 use capsule_manifest::{Capabilities, Instance, Manifest};
 use sha2::{Digest, Sha256};
 
-use super::{CapsuleError, scan::Place};
+use super::{
+    CapsuleError,
+    scan::{Place, read_file},
+};
 
 /// Loads capsules into one engine.
 #[derive(Debug)]
@@ -48,7 +46,8 @@ impl Loader {
             .engine
             .load(&wasm, spec(manifest), self.cache.as_ref())
             .map_err(|error| CapsuleError::Load {
-                module: place.dir.join(&manifest.capsule.module),
+                manifest: place.manifest.clone(),
+                module: manifest.capsule.module.clone(),
                 error,
             })?;
         check_actions(place, manifest, &capsule)?;
@@ -79,22 +78,8 @@ impl Loader {
                 target,
             });
         }
-        if !is_file(&target).map_err(read)? {
-            return Err(CapsuleError::ModuleNotAFile {
-                manifest: place.manifest.clone(),
-                module: module.clone(),
-            });
-        }
-        let mut wasm = Vec::new();
-        File::open(&target)
-            .and_then(|file| file.take(self.max_module_bytes + 1).read_to_end(&mut wasm))
-            .map_err(read)?;
-        Ok(wasm)
+        read_file(&target, self.max_module_bytes).map_err(read)
     }
-}
-
-fn is_file(path: &Path) -> io::Result<bool> {
-    Ok(fs::metadata(path)?.is_file())
 }
 
 /// The first capability that is asked for and does not exist here.

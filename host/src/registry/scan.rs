@@ -1,7 +1,8 @@
 //! Which capsules a directory holds, and what their manifests say.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -50,7 +51,10 @@ pub(crate) fn scan(root: &Path) -> Result<Vec<Found>, ScanError> {
     for entry in fs::read_dir(root).map_err(read)? {
         let entry = entry.map_err(read)?;
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !hidden && entry.path().is_dir() {
+        // What cannot even be looked at, a link that leads nowhere, is a
+        // capsule that is not there: it must not be passed over.
+        let is_file = fs::metadata(entry.path()).is_ok_and(|metadata| !metadata.is_dir());
+        if !hidden && !is_file {
             dirs.push(entry.path());
         }
     }
@@ -63,11 +67,11 @@ pub(crate) fn scan(root: &Path) -> Result<Vec<Found>, ScanError> {
 
 fn read_capsule(dir: PathBuf) -> Found {
     let path = dir.join(MANIFEST);
-    let manifest = match fs::read(&path) {
+    let manifest = match read_file(&path, capsule_manifest::MAX_BYTES as u64) {
         Ok(bytes) => {
             Manifest::parse_bytes(&bytes, &path.display().to_string()).map_err(CapsuleError::from)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && dir.is_dir() => {
             Err(CapsuleError::NoManifest { dir: dir.clone() })
         }
         Err(error) => Err(CapsuleError::ReadManifest {
@@ -82,4 +86,22 @@ fn read_capsule(dir: PathBuf) -> Found {
         },
         manifest,
     }
+}
+
+/// Reads a regular file of at most `max` bytes, and one byte of what is
+/// larger. Anything else could hold up the host, or never end.
+///
+/// # Errors
+///
+/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is no file.
+pub(super) fn read_file(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        let error = "it is not a regular file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(max.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

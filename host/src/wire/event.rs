@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use capsule_core::types::{Draft, Name, NameError, Principal, PrincipalError, Topic, TopicError};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Why a line is not an event.
@@ -71,7 +71,7 @@ pub enum EventLineError {
 #[serde(deny_unknown_fields)]
 struct EventLine<'a> {
     topic: String,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
     payload_base64: Option<String>,
     principal: Option<String>,
@@ -92,7 +92,7 @@ struct CloudEvent<'a> {
     source: String,
     time: Option<String>,
     datacontenttype: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
     principal: Option<String>,
@@ -103,6 +103,11 @@ struct CloudEvent<'a> {
 #[derive(Deserialize)]
 struct Kind {
     specversion: Option<serde::de::IgnoredAny>,
+}
+
+/// A `null` that is there is a payload like any other.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// Reads one line, without its line end.
@@ -231,6 +236,8 @@ mod tests {
         let bytes = read(r#"{"topic":"a","payload_base64":"AP8="}"#).unwrap();
         assert_eq!(bytes.payload, &[0, 255][..]);
         assert_eq!(read(r#"{"topic":"a"}"#).unwrap().payload, "");
+        let null = read(r#"{"topic":"a","payload":null}"#).unwrap();
+        assert_eq!(null.payload, "null");
         assert_eq!(
             read(r#"{"topic":"a","payload":"x"}"#).unwrap().payload,
             r#""x""#

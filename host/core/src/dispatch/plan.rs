@@ -42,8 +42,11 @@ pub struct Chain {
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) interceptor: Arc<Interceptor>,
-    /// The index of its lane among the chain's; `None` needs no order.
-    pub(super) lane: Option<usize>,
+    /// The index of its lane among the chain's.
+    pub(super) lane: usize,
+    /// Whether it waits for its turn there. One that needs no order only
+    /// counts against the lane's capacity.
+    pub(super) waits: bool,
     /// Whether no later stage of the chain needs that lane.
     pub(super) last_in_lane: bool,
 }
@@ -114,7 +117,7 @@ impl Plan {
             else {
                 continue;
             };
-            let lane = (interceptor.order != Order::None).then(|| match lane_of.entry(capsule) {
+            let lane = match lane_of.entry(capsule) {
                 Entry::Occupied(lane) => *lane.get(),
                 Entry::Vacant(new) => {
                     lanes.push(Lane {
@@ -124,13 +127,14 @@ impl Plan {
                     last_use.push(0);
                     *new.insert(lanes.len() - 1)
                 }
-            });
-            if let Some(last) = lane.and_then(|lane| last_use.get_mut(lane)) {
+            };
+            if let Some(last) = last_use.get_mut(lane) {
                 *last = stages.len();
             }
             stages.push(Stage {
                 interceptor: interceptor.clone(),
                 lane,
+                waits: interceptor.order != Order::None,
                 last_in_lane: false,
             });
         }

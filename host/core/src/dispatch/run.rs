@@ -106,8 +106,8 @@ impl Running {
             started = Instant::now();
             Err(self.out_of_time())
         } else {
-            if let Some(lane) = stage.lane {
-                self.tickets.turn(lane).await;
+            if stage.waits {
+                self.tickets.turn(stage.lane).await;
             }
             started = Instant::now();
             self.call(
@@ -119,10 +119,8 @@ impl Running {
             .await
         };
         let duration = started.elapsed();
-        if stage.last_in_lane
-            && let Some(lane) = stage.lane
-        {
-            self.tickets.release(lane);
+        if stage.last_in_lane {
+            self.tickets.release(stage.lane);
         }
         progress.budget = progress.budget.saturating_sub(duration);
 
@@ -152,7 +150,11 @@ impl Running {
             None => None,
         };
         let answer = self.ask(interceptor, payload, started, budget).await;
-        if let Some(permit) = permit {
+        // Cut short by the chain's deadline, it has not had the time it may
+        // take: others used it up.
+        let cut_short = budget < interceptor.timeout
+            && matches!(&answer, Err(error) if error.kind == ErrorKind::Timeout);
+        if let Some(permit) = permit.filter(|_| !cut_short) {
             permit.told(&answer, Instant::now());
         }
         answer

@@ -455,6 +455,51 @@ async fn a_full_lane_refuses_or_makes_the_publisher_wait() {
     );
 }
 
+/// Rule: a full lane is the publisher's to see, also where no order is kept.
+#[tokio::test(start_paused = true)]
+async fn what_needs_no_order_has_a_full_lane_too() {
+    let free = Interceptor {
+        order: Order::None,
+        ..interceptor("a", Answer::Slow(100))
+    };
+    let dispatcher = dispatcher([free]);
+    let taken: Vec<_> = (0..64)
+        .map(|_| dispatcher.try_submit(draft()).unwrap())
+        .collect();
+    assert!(matches!(
+        dispatcher.try_submit(draft()),
+        Err(PublishError::Full { .. })
+    ));
+    let started = tokio::time::Instant::now();
+    let outcomes: JoinSet<_> = taken.into_iter().map(|event| event.run()).collect();
+    outcomes.join_all().await;
+    assert_eq!(
+        started.elapsed(),
+        Duration::from_millis(100),
+        "side by side"
+    );
+    assert_eq!(dispatcher.lanes(), 0);
+}
+
+/// Rule: the chain's deadline is no failure of the stage that it cuts short.
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_the_chain_cuts_short_is_not_quarantined_for_it() {
+    let greedy = Interceptor {
+        timeout: Duration::from_millis(4990),
+        priority: 1,
+        ..interceptor("a", Answer::Hang)
+    };
+    let hurried = Interceptor {
+        quarantine: Some(Arc::new(Quarantine::new(QuarantineConfig::default()))),
+        ..interceptor("b", Answer::Slow(20))
+    };
+    let dispatcher = dispatcher([greedy, hurried]);
+    for _ in 0..10 {
+        let outcome = dispatcher.request(draft()).await.unwrap();
+        assert_eq!(told(&outcome), "[a:timeout b:timeout] continue x");
+    }
+}
+
 /// Rule: cancelling gives every ticket back.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_event_is_counted_and_leaves_nothing() {

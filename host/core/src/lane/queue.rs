@@ -12,9 +12,8 @@ pub(super) struct Queue {
     slots: VecDeque<Slot>,
     /// Slots whose ticket is still held.
     held: usize,
-    /// Publishers that wait for room.
-    waiting: usize,
-    room: Arc<Notify>,
+    /// Publishers that wait for room, first come first.
+    waiting: VecDeque<Arc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -33,24 +32,29 @@ impl Queue {
         self.held
     }
 
-    /// How many publishers wait for room.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting
-    }
-
-    /// Counts one more publisher that waits, and gives what to wait on.
-    pub(super) fn wait(&mut self) -> Arc<Notify> {
-        self.waiting += 1;
-        self.room.clone()
-    }
-
-    /// Counts one publisher less that waits. The next in line is called while
-    /// there is room, so that no call is lost with the one who leaves.
-    pub(super) fn stop_waiting(&mut self, capacity: usize) {
-        self.waiting -= 1;
-        if self.waiting > 0 && self.held < capacity {
-            self.room.notify_one();
+    /// Whether a publisher with this place in the line may enter: it is the
+    /// first, or nobody waits.
+    pub(super) fn is_next(&self, place: Option<&Arc<Notify>>) -> bool {
+        match (self.waiting.front(), place) {
+            (None, _) => true,
+            (Some(first), Some(place)) => Arc::ptr_eq(first, place),
+            (Some(_), None) => false,
         }
+    }
+
+    /// Takes a place at the end of the line; it is notified when it is the
+    /// first and there is room.
+    pub(super) fn wait(&mut self) -> Arc<Notify> {
+        let place = Arc::new(Notify::new());
+        self.waiting.push_back(place.clone());
+        place
+    }
+
+    /// Gives a place in the line up, and calls the first while there is room,
+    /// so that no call is lost with the one who leaves.
+    pub(super) fn stop_waiting(&mut self, place: &Arc<Notify>, capacity: usize) {
+        self.waiting.retain(|other| !Arc::ptr_eq(other, place));
+        self.call_first(capacity);
     }
 
     /// Adds a ticket at the end and gives its number.
@@ -76,13 +80,11 @@ impl Queue {
 
     /// Gives the ticket back, wherever it stands. Returns who is to be woken:
     /// the ticket that has come to the head.
-    pub(super) fn release(&mut self, number: u64) -> Option<Waker> {
+    pub(super) fn release(&mut self, number: u64, capacity: usize) -> Option<Waker> {
         if let Some(slot) = self.slot_mut(number) {
             *slot = Slot::Dropped;
             self.held -= 1;
-            if self.waiting > 0 {
-                self.room.notify_one();
-            }
+            self.call_first(capacity);
         }
         let before = self.head;
         while let Some(Slot::Dropped) = self.slots.front() {
@@ -97,7 +99,15 @@ impl Queue {
 
     /// Whether nobody would miss this lane.
     pub(super) fn is_idle(&self) -> bool {
-        self.slots.is_empty() && self.waiting == 0
+        self.slots.is_empty() && self.waiting.is_empty()
+    }
+
+    fn call_first(&self, capacity: usize) {
+        if let Some(first) = self.waiting.front()
+            && self.held < capacity
+        {
+            first.notify_one();
+        }
     }
 
     fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {

@@ -118,8 +118,7 @@ impl Lanes {
         let keys = keys(principal, scopes);
         let mut place: Option<Waiting<'_>> = None;
         loop {
-            let called = place.as_ref().map(|place| &place.key);
-            match self.take_or_wait(principal, &keys, called) {
+            match self.take_or_wait(principal, &keys, place.as_ref()) {
                 Ok(tickets) => return tickets,
                 Err(Some(next)) => place = Some(next),
                 Err(None) => {}
@@ -128,6 +127,11 @@ impl Lanes {
                 place.room.notified().await;
             }
         }
+    }
+
+    /// How many tickets a lane holds at most.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity.get()
     }
 
     /// How many lanes exist at the moment. Takes every lock in turn.
@@ -141,11 +145,12 @@ impl Lanes {
         self: &Arc<Self>,
         principal: Option<&Principal>,
         keys: &[LaneKey],
-        called: Option<&LaneKey>,
+        place: Option<&Waiting<'_>>,
     ) -> Result<Tickets, Option<Waiting<'_>>> {
         let mut shard = self.shard(principal).lock();
-        self.take(&mut shard, keys, called).map_err(|full| {
-            (called != Some(full)).then(|| Waiting {
+        self.take(&mut shard, keys, place).map_err(|full| {
+            let waits_there = place.is_some_and(|place| place.key == *full);
+            (!waits_there).then(|| Waiting {
                 lanes: self,
                 key: full.clone(),
                 room: shard.entry(full.clone()).or_default().wait(),
@@ -153,18 +158,19 @@ impl Lanes {
         })
     }
 
-    /// Takes all tickets or names the first lane without room. `called` is
-    /// the lane in which the caller's place in the line has come up.
+    /// Takes all tickets or names the first lane without room. `place` is the
+    /// caller's own in the line of one of them.
     fn take<'k>(
         self: &Arc<Self>,
         shard: &mut Shard,
         keys: &'k [LaneKey],
-        called: Option<&LaneKey>,
+        place: Option<&Waiting<'_>>,
     ) -> Result<Tickets, &'k LaneKey> {
         let full = keys.iter().find(|key| {
             shard.get(*key).is_some_and(|queue| {
-                let first_in_line = queue.waiting() == 0 || called == Some(*key);
-                queue.held() >= self.capacity.get() || !first_in_line
+                let own = place.filter(|place| place.key == **key);
+                let is_next = queue.is_next(own.map(|place| &place.room));
+                queue.held() >= self.capacity.get() || !is_next
             })
         });
         match full {
@@ -215,9 +221,9 @@ fn keys(
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let capacity = self.lanes.capacity.get();
+        let capacity = self.lanes.capacity();
         self.lanes
-            .with(&self.key, |queue| queue.stop_waiting(capacity));
+            .with(&self.key, |queue| queue.stop_waiting(&self.room, capacity));
     }
 }
 

@@ -81,7 +81,9 @@ fn release(lanes: &Lanes, ticket: &mut Option<(LaneKey, u64)>) {
     let Some((key, number)) = ticket.take() else {
         return;
     };
-    let next = lanes.with(&key, |queue| queue.release(number)).flatten();
+    let next = lanes
+        .with(&key, |queue| queue.release(number, lanes.capacity()))
+        .flatten();
     // Woken outside of the lock: the waker may run other code.
     if let Some(next) = next {
         next.wake();

@@ -1,4 +1,4 @@
-//! Text from guests, made fit for an operator's terminal.
+//! Text from outside, made fit for an operator's terminal.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ const CUT: char = '…';
 
 /// `text` without anything that could steer a terminal or a log reader, and
 /// of at most `max_bytes` before escaping; what is cut is marked.
-pub(crate) fn printable(text: &str, max_bytes: usize) -> Cow<'_, str> {
+pub fn printable(text: &str, max_bytes: usize) -> Cow<'_, str> {
     let kept = text
         .get(..text.floor_char_boundary(max_bytes))
         .unwrap_or("");
