@@ -188,7 +188,7 @@ fn new_makes_a_capsule_once_and_says_what_is_next() {
     assert!(
         String::from_utf8(made.stdout)
             .unwrap()
-            .contains("capsule build my-capsule")
+            .contains("capsule build my-capsule --out capsules")
     );
     let manifest = fs::read_to_string(root.path().join("my-capsule/Cargo.toml")).unwrap();
     let sdk = repository().join("guest-sdk").canonicalize().unwrap();

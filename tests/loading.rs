@@ -71,6 +71,7 @@ fn refused() -> Capsules {
         )
         .with_file("k-silent/m.wasm", wat::wasm("log"))
         .with_file("secret.wasm", &good);
+    symlink("/nowhere/tool-guard", capsules.path().join("l-gone")).unwrap();
     symlink(
         capsules.path().join("secret.wasm"),
         capsules.path().join("f-outside/m.wasm"),
@@ -103,7 +104,7 @@ fn check_says_the_same_to_programs() {
         .iter()
         .filter(|r| r["ok"] == false)
         .collect();
-    assert_eq!(failed.len(), 11);
+    assert_eq!(failed.len(), 12);
     assert!(failed.iter().all(|r| r["error"].is_string()));
 
     let good = Capsules::new().with("good", "pass", "");

@@ -39,6 +39,7 @@ pub use capsule_core::{
         Decision, Interceptor, Outcome, PublishError, Running, Snapshot, Step, StepVerdict,
     },
     hook::{ErrorKind, HookError},
+    text::printable,
     types::{Draft, Event, EventId, Name, Principal, Topic},
 };
 

@@ -41,7 +41,9 @@ async fn main() -> Result<()> {
                 writeln!(
                     out,
                     "ran `{}`",
-                    call["command"].as_str().unwrap_or_default()
+                    call.get("command")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
                 )?;
             }
             Decision::Final { by, response } => {

@@ -10,7 +10,7 @@ const CUT: char = '…';
 pub fn printable(text: &str, max_bytes: usize) -> Cow<'_, str> {
     let kept = text
         .get(..text.floor_char_boundary(max_bytes))
-        .unwrap_or("");
+        .unwrap_or(text);
     let cut = kept.len() < text.len();
     if !cut && !kept.contains(steers) {
         return Cow::Borrowed(kept);

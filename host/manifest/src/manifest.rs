@@ -45,7 +45,7 @@ pub struct CapsuleInfo {
     /// What it does: one line of at most 256 characters; may be empty.
     pub description: String,
     /// The component: a path relative to the capsule's directory, of plain
-    /// names joined by `/`, ending in `.wasm` or `.wat`. That no link leads
+    /// names joined by `/`, ending in `.wasm`. That no link leads
     /// out of the directory is checked where the file is opened.
     pub module: String,
     /// The SHA-256 of the module's bytes, where the manifest pins it.

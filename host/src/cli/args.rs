@@ -90,8 +90,9 @@ pub(super) struct HostArgs {
     /// Keep compiled modules here instead of in the user's cache directory.
     #[arg(long, env = "CAPSULE_CACHE_DIR", value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Keep no compiled modules: compile at each start.
-    #[arg(long, env = "CAPSULE_NO_CACHE", conflicts_with = "cache_dir")]
+    /// Keep no compiled modules: compile at each start. Goes before any cache
+    /// directory.
+    #[arg(long, env = "CAPSULE_NO_CACHE")]
     no_cache: bool,
 }
 
@@ -100,7 +101,8 @@ pub(super) struct RunArgs {
     /// The directory that holds one directory for each capsule.
     #[arg(long, env = "CAPSULE_CAPSULES", value_name = "DIR")]
     pub(super) capsules: Option<PathBuf>,
-    /// The events, one JSON object a line; `-` is stdin.
+    /// The events, one JSON object a line; `-` is stdin. They are taken in one
+    /// after the other: where one principal's lane is full, those behind wait.
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(super) input: PathBuf,
     /// How outcomes are printed, one a line, in the order of the input.
@@ -209,7 +211,6 @@ impl HostArgs {
         }
         if let Some(dir) = &self.cache_dir {
             config.cache_dir = Some(dir.clone());
-            config.no_cache = false;
         }
         config.no_cache |= self.no_cache;
         Ok(config)

@@ -1,6 +1,9 @@
 //! From arguments to the command that they name.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 
@@ -41,8 +44,12 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(args),
         Command::New(args) => new::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "capsule", &mut io::stdout());
-            Ok(Done::Well)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "capsule", &mut script);
+            io::stdout()
+                .write_all(&script)
+                .map(|()| Done::Well)
+                .map_err(Into::into)
         }
     };
     match done {

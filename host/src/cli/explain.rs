@@ -18,6 +18,8 @@ use crate::{
 struct Report {
     topic: String,
     principal: Option<String>,
+    /// Only the host publishes on it.
+    reserved: bool,
     asked: Vec<Asked>,
     not_asked: Vec<NotAsked>,
     not_loaded: Vec<NotLoaded>,
@@ -67,6 +69,7 @@ fn report(host: &Host, explanation: Explanation, args: &ExplainArgs) -> Report {
     Report {
         topic: explanation.topic.to_string(),
         principal: args.principal.as_ref().map(ToString::to_string),
+        reserved: explanation.topic.is_reserved(),
         asked: explanation.asked.iter().map(|i| asked(i)).collect(),
         not_asked: explanation
             .not_asked
@@ -127,6 +130,10 @@ fn print(report: &Report) -> Result<()> {
         None => "An event of the system itself".to_owned(),
     };
     match report.asked.len() {
+        _ if report.reserved => output::text(&format!(
+            "{} is reserved: only the host publishes under `host.`, and nothing intercepts it.",
+            report.topic
+        ))?,
         0 => output::text(&format!(
             "{whose} on {} meets no interceptor: it is admitted as it is.",
             report.topic

@@ -29,13 +29,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Done> {
             let mut table = output::table(["CAPSULE", "VERSION", "STATE", "EVENTS", "DESCRIPTION"]);
             for row in rows {
                 let events = row.events.join("\n");
-                table.add_row([
-                    &row.capsule,
-                    &row.version,
-                    row.state,
-                    &events,
-                    &row.description,
-                ]);
+                let description = output::printable(&row.description);
+                table.add_row([&row.capsule, &row.version, row.state, &events, &description]);
             }
             output::text(&table.trim_fmt())?;
         }

@@ -27,10 +27,11 @@ pub(super) fn run(args: &NewArgs) -> Result<Done> {
     new(&args.name, &dir, &sdk)?;
     let dir = dir.display();
     output::text(&format!(
-        "made the capsule {} in {dir}\n\n  cargo test --manifest-path {dir}/Cargo.toml   its test, \
-         natively\n  capsule build {dir}   the component\n  capsule check ..   whether a host \
-         would take it, from inside of {dir}",
-        args.name
+        "made the capsule {name} in {dir}\n\n  \
+         cargo test --manifest-path {dir}/Cargo.toml   its test, natively\n  \
+         capsule build {dir} --out capsules   the capsule, in capsules/{name}\n  \
+         capsule check capsules   whether a host would take it",
+        name = args.name
     ))?;
     Ok(Done::Well)
 }

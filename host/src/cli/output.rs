@@ -33,31 +33,7 @@ pub(super) fn table<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// `text` without what a terminal would obey: capsules write part of it.
+/// `text` fit for a terminal: capsules write part of what is printed.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = text.chars().flat_map(|c| {
-        let escape = c.is_control().then(|| c.escape_default());
-        escape
-            .into_iter()
-            .flatten()
-            .chain((!c.is_control()).then_some(c))
-    });
-    Cow::Owned(escaped.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_is_given_nothing_to_obey() {
-        assert_eq!(printable("plain – text"), "plain – text");
-        assert_eq!(
-            printable("\u{1b}[2Jgone\n\u{9b}x\u{7f}"),
-            "\\u{1b}[2Jgone\\n\\u{9b}x\\u{7f}"
-        );
-    }
+    capsule_core::text::printable(text, usize::MAX)
 }

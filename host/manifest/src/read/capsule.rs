@@ -124,7 +124,7 @@ fn module(value: &Value<'_>) -> Option<String> {
     } else if text.chars().any(char::is_control) {
         format!("{shown} has a control character")
     } else if !is_component(text) {
-        format!("{shown} does not end in .wasm or .wat, so it is not a component")
+        format!("{shown} does not end in .wasm, so it is not a component")
     } else {
         return Some(text.to_owned());
     };
@@ -135,13 +135,11 @@ fn module(value: &Value<'_>) -> Option<String> {
     None
 }
 
-/// Whether the last name in `path` has a stem and one of the two endings.
+/// Whether the last name in `path` has a stem before its ending.
 fn is_component(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name
-        .strip_suffix(".wasm")
-        .or_else(|| name.strip_suffix(".wat"));
-    stem.is_some_and(|stem| !stem.is_empty())
+    name.strip_suffix(".wasm")
+        .is_some_and(|stem| !stem.is_empty())
 }
 
 fn sha256(value: &Value<'_>) -> Option<[u8; 32]> {

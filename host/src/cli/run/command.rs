@@ -4,12 +4,17 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc},
+    time::Instant,
+};
 
 use super::{
     lines::{Line, read_line},
@@ -30,7 +35,7 @@ use crate::{
 };
 
 /// Lines read ahead, and outcomes waiting to be written.
-const CHANNEL: usize = 256;
+const CHANNEL: usize = 16;
 /// The input's buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 /// How often the progress bar is drawn.
@@ -41,6 +46,13 @@ struct Input {
     reader: Box<dyn BufRead + Send>,
     /// Its size in bytes, where it is known.
     size: Option<u64>,
+}
+
+/// Room for lines whose outcome is not written yet.
+struct Room {
+    bytes: u32,
+    free: Arc<Semaphore>,
+    max_line: usize,
 }
 
 /// Sends the events of the input through the capsules.
@@ -69,10 +81,14 @@ async fn filter(host: Host, input: Input, limits: InputSettings, args: &RunArgs)
     let bar = progress_bar(&input);
     let (line_sender, lines) = mpsc::channel(CHANNEL);
     let (out, outcomes) = mpsc::channel(CHANNEL);
-    let max = limits.max_line_bytes.get();
+    let room = Room {
+        bytes: limits.in_flight_bytes.get(),
+        free: Arc::new(Semaphore::new(limits.in_flight_bytes.get() as usize)),
+        max_line: limits.max_line_bytes.get(),
+    };
     let reading = tokio::task::spawn_blocking({
         let bar = bar.clone();
-        move || read(input.reader, max, &line_sender, &bar)
+        move || read(input.reader, &room, &line_sender, &bar)
     });
     let writing = tokio::task::spawn_blocking(|| write_lines(io::stdout(), outcomes));
 
@@ -97,11 +113,15 @@ async fn filter(host: Host, input: Input, limits: InputSettings, args: &RunArgs)
         _signal = tokio::signal::ctrl_c() => true,
     };
     drop(out);
-    writing.await?.context("cannot write outcomes")?;
+    // Who has stopped reading the outcomes is not waited for when asked twice.
+    tokio::select! {
+        written = writing => written?.context("cannot write outcomes")?,
+        _signal = tokio::signal::ctrl_c() => {}
+    }
     bar.finish_and_clear();
     if interrupted {
         return Err(anyhow!(
-            "interrupted: events without an outcome were cancelled"
+            "interrupted: events that had no outcome yet were dropped"
         ));
     }
     reading.await?.context("cannot read the input")?;
@@ -116,20 +136,25 @@ async fn filter(host: Host, input: Input, limits: InputSettings, args: &RunArgs)
     })
 }
 
-/// Reads lines until the input ends or nobody wants more.
+/// Reads lines until the input ends or nobody wants more, each when there is
+/// room for it.
 fn read(
     mut input: Box<dyn BufRead + Send>,
-    max: usize,
-    lines: &mpsc::Sender<Line>,
+    room: &Room,
+    lines: &mpsc::Sender<(Line, OwnedSemaphorePermit)>,
     bar: &ProgressBar,
 ) -> io::Result<()> {
-    while let Some(line) = read_line(&mut input, max)? {
-        let bytes = match &line {
-            Line::Whole(line) => line.len() as u64,
-            Line::TooLong(bytes) => *bytes,
+    let runtime = Handle::current();
+    while let Some(line) = read_line(&mut input, room.max_line)? {
+        let (read, kept) = match &line {
+            Line::Whole(line) => (line.len() as u64, line.len()),
+            Line::TooLong(bytes) => (*bytes, 0),
         };
-        bar.inc(bytes + 1);
-        if lines.blocking_send(line).is_err() {
+        bar.inc(read + 1);
+        let Ok(place) = runtime.block_on(room.take(kept)) else {
+            break;
+        };
+        if lines.blocking_send((line, place)).is_err() {
             break;
         }
     }
@@ -182,4 +207,15 @@ fn progress_bar(input: &Input) -> ProgressBar {
     }
     bar.enable_steady_tick(DRAW);
     bar
+}
+
+// === impl Room ===
+
+impl Room {
+    /// Waits for room for a line. One that is larger than all the room there
+    /// is takes all of it.
+    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.bytes);
+        self.free.clone().acquire_many_owned(bytes).await
+    }
 }

@@ -1,9 +1,7 @@
 //! Events side by side, outcomes in order.
 
-use std::sync::Arc;
-
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, mpsc},
     task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
@@ -36,33 +34,41 @@ enum PendingAnswer {
     Ready(Answer),
 }
 
-/// Takes each of `lines` in, as many at a time as `limits` allow, and gives
+/// Takes each of `lines` in, as many at a time as `limits` allow; the room
+/// that a line takes up is given back when its answer is. Gives
 /// `answer` the answers in the order of the lines. Ends when `lines` does, or
 /// when `answer` says that nobody wants more by returning `false`.
 pub(super) async fn run(
     host: Host,
-    mut lines: mpsc::Receiver<Line>,
+    mut lines: mpsc::Receiver<(Line, OwnedSemaphorePermit)>,
     limits: InputSettings,
     mut answer: impl AsyncFnMut(Answer) -> bool,
 ) {
     let tasks = TaskTracker::new();
-    let (taken, mut pending) = mpsc::channel::<Pending>(limits.in_flight_events.get());
-    let intake = tasks.spawn({
+    let (taken, mut pending) = mpsc::channel::<Pending>(limits.in_flight_events.get().into());
+    let _intake = AbortOnDrop(tasks.spawn({
         let tasks = tasks.clone();
         async move {
-            let room = Arc::new(Semaphore::new(limits.in_flight_bytes.get() as usize));
             let mut number = 0;
-            while let Some(line) = lines.recv().await {
+            while let Some((line, room)) = lines.recv().await {
                 number += 1;
-                let Some(next) = take(&host, &tasks, &room, &limits, number, line).await else {
-                    break;
+                let answer = match submit(&host, &limits, line).await {
+                    Ok(running) => PendingAnswer::Running(number, tasks.spawn(running.run())),
+                    Err(error) => PendingAnswer::Ready(Answer::Refused {
+                        line: number,
+                        error,
+                    }),
+                };
+                let next = Pending {
+                    answer,
+                    _room: room,
                 };
                 if taken.send(next).await.is_err() {
                     break;
                 }
             }
         }
-    });
+    }));
     while let Some(next) = pending.recv().await {
         let ready = match next.answer {
             PendingAnswer::Ready(ready) => ready,
@@ -78,36 +84,15 @@ pub(super) async fn run(
             break;
         }
     }
-    intake.abort();
 }
 
-/// Takes one line in; `None` if the host takes no more.
-async fn take(
-    host: &Host,
-    tasks: &TaskTracker,
-    room: &Arc<Semaphore>,
-    limits: &InputSettings,
-    number: u64,
-    line: Line,
-) -> Option<Pending> {
-    let bytes = match &line {
-        Line::Whole(line) => u32::try_from(line.len()).unwrap_or(u32::MAX),
-        Line::TooLong(_) => 0,
-    };
-    // A line that is larger than all the room there is takes all of it.
-    let bytes = bytes.min(limits.in_flight_bytes.get());
-    let room = room.clone().acquire_many_owned(bytes).await.ok()?;
-    let answer = match submit(host, limits, line).await {
-        Ok(running) => PendingAnswer::Running(number, tasks.spawn(running.run())),
-        Err(error) => PendingAnswer::Ready(Answer::Refused {
-            line: number,
-            error,
-        }),
-    };
-    Some(Pending {
-        answer,
-        _room: room,
-    })
+/// Ends a task with its scope.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn submit(host: &Host, limits: &InputSettings, line: Line) -> Result<crate::Running, String> {
