@@ -49,7 +49,7 @@ const FAILING: [(&str, ErrorKind); 19] = [
 fn host(guest: &str, instance: &str, on_error: &str, failures: u32) -> (Capsules, Host) {
     let rest = format!(
         "priority = 1\non_error = \"{on_error}\"\ntimeout_ms = 5\n[runtime]\n\
-         instance = \"{instance}\"\nmemory_mib = 4"
+         instance = \"{instance}\"\nmemory_mib = 64"
     );
     let capsules = Capsules::new()
         .with("bad", guest, &rest)

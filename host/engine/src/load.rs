@@ -202,7 +202,7 @@ impl Engine {
             return Err(LoadError::Limits {
                 key: "memory in bytes",
                 found: limits.memory_bytes as u64,
-                wanted: format!("1 to {} bytes", config.max_memory_per_instance),
+                wanted: format!("1 to {}", config.max_memory_per_instance),
             });
         }
         match limits.max_instances {

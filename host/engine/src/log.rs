@@ -131,3 +131,25 @@ impl Drop for GuestLog {
         self.end_call();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_stream_is_cut_into_lines_and_never_kept_beyond_one() {
+        let mut log = GuestLog::new("noisy".into(), 3, 10);
+        log.bytes(Stream::Stdout, b"one\ntwo");
+        assert_eq!(log.lines, 1, "a line is written when it ends");
+        assert_eq!(log.stdout, b"two");
+        for _ in 0..1000 {
+            log.bytes(Stream::Stdout, &[b'x'; 1000]);
+        }
+        assert_eq!(log.stdout.len(), 11, "one byte more than a line may have");
+        log.bytes(Stream::Stderr, b"a\nb\nc\nd\n");
+        assert_eq!(log.lines, 3, "the rest is cut");
+        assert!(log.cut_reported);
+        log.end_call();
+        assert_eq!((log.lines, log.stdout.len()), (0, 0));
+    }
+}

@@ -30,6 +30,7 @@ fn load_with(engine: &Engine, guest: &str, mode: InstanceMode, limits: Limits) -
     engine.load(&wasm(&text(guest)), spec, None).unwrap()
 }
 
+/// Rule: no instance serves a second principal unless the manifest says `shared`.
 #[tokio::test]
 async fn no_principal_sees_the_instance_of_another() {
     let engine = engine(8);
@@ -50,6 +51,7 @@ async fn two_capsules_of_one_name_do_not_share() {
     assert_eq!(counted(&new, "alice").await, 1);
 }
 
+/// Rule: `fresh` is a new instance for each call.
 #[tokio::test]
 async fn a_fresh_instance_keeps_nothing() {
     let engine = engine(8);
@@ -61,6 +63,7 @@ async fn a_fresh_instance_keeps_nothing() {
     assert_eq!(engine.memory_used(), 0);
 }
 
+/// Rule: `shared` is a pool for all principals.
 #[tokio::test]
 async fn a_shared_instance_serves_all() {
     let engine = engine(8);
@@ -70,6 +73,8 @@ async fn a_shared_instance_serves_all() {
     assert_eq!(capsule.instances(), 1);
 }
 
+/// Rule: an instance that trapped is thrown away and replaced before the next
+/// call.
 #[tokio::test]
 async fn an_instance_that_trapped_is_not_used_again() {
     let engine = engine(8);
@@ -83,6 +88,8 @@ async fn an_instance_that_trapped_is_not_used_again() {
     }
 }
 
+/// Rule: an instance that timed out or was cancelled is thrown away and replaced
+/// before the next call.
 #[tokio::test]
 async fn an_instance_that_was_cancelled_is_not_used_again() {
     let engine = engine(8);
@@ -128,6 +135,8 @@ async fn every_verdict_arrives() {
     assert_eq!(got, Ok(Verdict::Continue(Some("".into()))));
 }
 
+/// Rule: limits for the whole host: instances; the least recently used goes
+/// first.
 #[tokio::test]
 async fn the_least_recently_used_instance_goes_first() {
     let engine = engine(2);
@@ -141,6 +150,7 @@ async fn the_least_recently_used_instance_goes_first() {
     assert_eq!(counted(&first, "alice").await, 3);
 }
 
+/// Rule: limits for each capsule: instances.
 #[tokio::test]
 async fn a_capsule_at_its_own_limit_gives_up_its_own() {
     let engine = engine(8);
@@ -225,6 +235,7 @@ async fn a_dropped_capsule_leaves_nothing() {
     assert_eq!(engine.memory_used(), 0);
 }
 
+/// Rule: limits for the whole host: memory.
 #[tokio::test]
 async fn idle_instances_give_way_when_the_host_is_out_of_memory() {
     let engine = Engine::new(EngineConfig {

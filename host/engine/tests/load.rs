@@ -34,6 +34,7 @@ fn importing(name: &str, items: &str) -> String {
     shell(&import, &fields("pass"))
 }
 
+/// Rule: everything not declared is refused, by name.
 #[test]
 fn what_does_not_fit_the_contract_is_refused_by_name() {
     let engine = engine(2);
@@ -158,7 +159,7 @@ fn limits_are_checked_before_anything_runs() {
         ),
         (
             refusal(&engine, &pass, limits(large)),
-            "the capsule's `memory` is 2147483648; the host allows 1 to 1073741824 bytes",
+            "the limit `memory in bytes` is 2147483648; this host allows 1 to 1073741824",
         ),
         (
             refusal(&engine, &pass, limits(small)),
@@ -167,7 +168,7 @@ fn limits_are_checked_before_anything_runs() {
         ),
         (
             refusal(&engine, &pass, limits(none)),
-            "the capsule's `max_instances` is 0; the host allows at least 1",
+            "the limit `max_instances` is 0; this host allows at least 1",
         ),
         (
             refusal(&engine, &wasm(&shell("", &many)), fresh()),

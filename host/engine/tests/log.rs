@@ -52,6 +52,7 @@ impl Lines {
     }
 }
 
+/// Rule: log lines in one call of the hook are limited.
 #[tokio::test]
 async fn a_guest_logs_under_its_name_and_within_its_limits() {
     let lines = Lines::default();

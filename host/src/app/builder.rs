@@ -7,7 +7,7 @@ use std::{
 
 use capsule_core::dispatch::Dispatcher;
 use capsule_engine::{CacheError, Engine, EngineError, ModuleCache};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::Host;
 use crate::{
@@ -153,7 +153,7 @@ fn open_cache(config: &HostConfig) -> Result<Option<ModuleCache>, StartError> {
         Some(dir) => dir.clone(),
         None => user_cache().ok_or(StartError::NoCacheDirectory)?,
     };
-    info!("compiled modules are kept in {}", dir.display());
+    debug!("compiled modules are kept in {}", dir.display());
     match ModuleCache::open(&dir) {
         Ok(cache) => Ok(Some(cache)),
         Err(error) => Err(StartError::Cache { error }),

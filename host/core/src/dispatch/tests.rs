@@ -174,7 +174,8 @@ async fn chains_run_by_priority_then_id_then_declaration() {
 
 /// Rule: `Continue(None)` keeps the payload, `Continue(Some)` replaces it, also
 /// with an empty one; `Final` ends the chain with a response; `Deny` ends it
-/// with a refusal; `Skip` is recorded as such.
+/// with a refusal; `Skip` is recorded as such. Events without a matching
+/// interceptor are admitted as they are.
 #[tokio::test(start_paused = true)]
 async fn verdicts_do_what_they_say() {
     let cases = [
@@ -515,6 +516,27 @@ async fn a_cancelled_event_is_counted_and_leaves_nothing() {
     assert_eq!(dispatcher.lanes(), 0);
     let counted = dispatcher.counters().snapshot();
     assert_eq!((counted.published, counted.cancelled), (2, 2));
+}
+
+/// Rule: the publisher may wait for the outcome or not; the outcome says the
+/// verdict, who decided, and each step with its duration.
+#[tokio::test(start_paused = true)]
+async fn a_publisher_waits_for_the_outcome_or_does_not() {
+    let slow = || interceptor("a", Answer::Slow(100));
+    let dispatcher = dispatcher([slow(), interceptor("b", deny("no"))]);
+    let started = tokio::time::Instant::now();
+    dispatcher.publish(draft()).await.unwrap();
+    assert_eq!(started.elapsed(), Duration::ZERO);
+
+    let outcome = dispatcher.request(draft()).await.unwrap();
+
+    // It waits behind the one that was published.
+    assert_eq!(started.elapsed(), Duration::from_millis(200));
+    assert_eq!(outcome.duration, Duration::from_millis(200));
+    let durations: Vec<_> = outcome.steps.iter().map(|step| step.duration).collect();
+    assert_eq!(durations, [Duration::from_millis(100), Duration::ZERO]);
+    assert_eq!(told(&outcome), "[a:continue b:deny] deny by b: no");
+    assert_eq!(dispatcher.counters().snapshot().denied, 2, "both ran");
 }
 
 #[tokio::test(start_paused = true)]
