@@ -25,6 +25,8 @@ use crate::{
 
 /// Handles of the component model that one instance may hold at once.
 const MAX_HANDLES: usize = 10_000;
+/// Ticks that a guest may compute before it first gives the thread back.
+const FIRST_SLICE: u64 = 10;
 
 /// A component that is compiled and checked, and its instances.
 ///
@@ -83,7 +85,8 @@ impl Capsule {
             None => self.make(call.deadline).await?,
         };
         live.store.data_mut().begin(call.event, call.deadline);
-        live.store.set_epoch_deadline(1);
+        live.store
+            .set_epoch_deadline(self.first_slice(call.deadline));
         let answer = live
             .exports
             .capsule_host_interceptor()
@@ -106,6 +109,18 @@ impl Capsule {
 
     fn mode(&self) -> InstanceMode {
         self.0.shared.spec.instance
+    }
+
+    /// How many ticks a guest may compute before it first gives the thread
+    /// back; from then on it does so at every tick.
+    ///
+    /// Most hooks end within the first slice, and so never wait behind others
+    /// while their own time runs. It does not go beyond the deadline.
+    fn first_slice(&self, deadline: Instant) -> u64 {
+        let tick = self.0.engine.0.config.tick;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
+        u64::try_from(ticks).map_or(FIRST_SLICE, |ticks| ticks.clamp(1, FIRST_SLICE))
     }
 
     fn owner(&self, call: &Call<'_>) -> Owner {
@@ -134,7 +149,7 @@ impl Capsule {
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(shared.spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
-        store.set_epoch_deadline(1);
+        store.set_epoch_deadline(self.first_slice(deadline));
         store.call_hook(|mut cx, transition| {
             match transition {
                 CallHook::CallingHost => cx.data_mut().count_host_call(),

@@ -28,8 +28,8 @@ pub struct EngineConfig {
     /// Linear memories and tables of all live instances together, in bytes.
     /// Default 2 GiB.
     pub memory_budget: usize,
-    /// How long a guest computes before it gives the thread back for others.
-    /// Default 1 ms.
+    /// How often a guest that computes for long gives the thread back for
+    /// others; the first time after ten of these. Default 1 ms.
     pub tick: Duration,
     /// The largest component that is read, in bytes. Default 64 MiB.
     pub max_module_bytes: usize,

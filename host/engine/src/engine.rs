@@ -30,6 +30,9 @@ pub(crate) const TABLES_PER_PLACE: u32 = 4;
 /// Modules one component may instantiate. Languages that link dynamically need
 /// dozens.
 const MAX_CORE_INSTANCES: u32 = 128;
+/// Places of the pool that are never given out: one that was given up is free
+/// for the next only when its pages are, which another thread may see to.
+const SPARE: u32 = 64;
 /// What the host keeps per instance for functions, globals and the like, in
 /// bytes: an interpreter's tables of functions take some hundred KiB.
 const MAX_INSTANCE_DATA: usize = 4 << 20;
@@ -148,7 +151,7 @@ impl std::fmt::Debug for Inner {
 }
 
 fn settings(config: &EngineConfig) -> Config {
-    let places = config.max_instances;
+    let places = config.max_instances.saturating_add(SPARE);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
         .total_core_instances(places.saturating_mul(MAX_CORE_INSTANCES))

@@ -41,8 +41,8 @@ pub(crate) fn classify(error: &wasmtime::Error, meter: &Meter, phase: Phase) -> 
         return not_a_trap(error, phase);
     };
     let kind = match trap {
+        Trap::Interrupt => return HookError::new(ErrorKind::Timeout, "its time is up"),
         Trap::StackOverflow => ErrorKind::Stack,
-        Trap::Interrupt => ErrorKind::Timeout,
         _ => ErrorKind::Trap,
     };
     let mut message = match phase {

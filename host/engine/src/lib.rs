@@ -12,7 +12,7 @@
 //! instance being thrown away.
 //!
 //! Time is the caller's: a call ends when its future is dropped. The guest's
-//! loops give the thread back at every tick of the engine's clock so that the
+//! loops give the thread back at ticks of the engine's clock so that the
 //! caller gets to do so, and the engine itself stops a guest whose deadline
 //! has passed.
 

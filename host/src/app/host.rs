@@ -13,7 +13,7 @@ use crate::registry::Generation;
 /// A running host: events in, outcomes out. Cheap to clone.
 ///
 /// It runs on the tokio runtime of whoever calls it; a guest that computes
-/// gives the thread back every millisecond.
+/// for more than 10 ms gives the thread back every millisecond.
 #[derive(Clone, Debug)]
 pub struct Host {
     dispatcher: Arc<Dispatcher>,

@@ -59,7 +59,7 @@ pub(super) struct LogArgs {
         global = true,
         env = "CAPSULE_LOG",
         value_name = "FILTER",
-        default_value = "warn,capsule=info"
+        default_value = "warn"
     )]
     pub(super) log: String,
     /// How log lines look.

@@ -11,7 +11,7 @@ use super::args::{Format, LogArgs};
 pub(super) fn init(args: &LogArgs) {
     let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|error| {
         warn(&format!("`--log {}` cannot be read: {error}", args.log));
-        EnvFilter::new("warn,capsule=info")
+        EnvFilter::new("warn")
     });
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -178,14 +178,18 @@ impl Running {
             };
             interceptor.hook.call(call).await
         };
-        match timeout_at(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => Err(panicked(&*panic)),
-            Err(_elapsed) if budget <= interceptor.timeout => Err(self.out_of_time()),
-            Err(_elapsed) => Err(HookError::new(
+        let late = || match budget <= interceptor.timeout {
+            true => self.out_of_time(),
+            false => HookError::new(
                 ErrorKind::Timeout,
                 format!("no answer within {} ms", interceptor.timeout.as_millis()),
-            )),
+            ),
+        };
+        match timeout_at(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+            Ok(Ok(Err(error))) if error.kind == ErrorKind::Timeout => Err(late()),
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => Err(panicked(&*panic)),
+            Err(_elapsed) => Err(late()),
         }
     }
 
