@@ -1,6 +1,8 @@
 //! Judges a command line: reads it, follows it into other command lines, and
 //! holds each command against the rules.
 
+use std::rc::Rc;
+
 use crate::{
     program::{self, base, joined},
     rule::Rule,
@@ -10,6 +12,8 @@ use crate::{
 
 /// Command lines in command lines are followed this deep.
 const MAX_DEPTH: usize = 8;
+/// Longer pipes are refused, in commands.
+const MAX_PIPE: usize = 64;
 /// Longer lines are refused unread, in bytes.
 const MAX_LINE: usize = 64 * 1024;
 /// How much of a command a reason shows, in characters.
@@ -62,6 +66,9 @@ impl Guard {
         };
         let mut variables = Variables::new(given);
         for command in &commands {
+            if sources(&commands, command).nth(MAX_PIPE).is_some() {
+                return self.refuse("unreadable", "a pipe too long");
+            }
             for target in variables.expand(&command.writes) {
                 self.rules(">", &[target])?;
             }
@@ -133,7 +140,8 @@ impl Guard {
         }
         for (i, script) in program::scripts(name, args).into_iter().enumerate() {
             // Any word behind the option may be the script; most are `$0`, `$1`.
-            let at = args.iter().position(|word| i == 0 && word.text == script);
+            let is_script = |word: &Word| word.text == script;
+            let at = (i == 0).then(|| args.iter().position(is_script)).flatten();
             let given = at.and_then(|at| args.get(at + 1..)).unwrap_or_default();
             self.script(script, given, depth + 1)?;
         }
@@ -142,7 +150,12 @@ impl Guard {
             let inner = inner.filter_map(|i| line.get(*i));
             let above = command.into_iter().flat_map(|c| sources(line, c));
             for source in command.into_iter().chain(above).chain(inner) {
-                for input in &source.input {
+                // A document of the line is with all its commands.
+                let own = command.filter(|own| !std::ptr::eq(*own, source));
+                let is_own = |input: &Rc<str>| {
+                    own.is_some_and(|c| c.input.iter().any(|own| Rc::ptr_eq(own, input)))
+                };
+                for input in source.input.iter().filter(|input| !is_own(input)) {
                     self.nested(input, depth + 1)?;
                 }
                 if let Some((echo, said)) = source.words.split_first()

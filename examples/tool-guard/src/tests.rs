@@ -581,6 +581,7 @@ fn hostile_lines_are_denied_without_harm() {
         ("unreadable", "${a:-".repeat(10_000)),
         ("unreadable", "`".repeat(60_001)),
         ("unreadable", "$((1 ".repeat(10_000)),
+        ("unreadable", "sudo sh|".repeat(8_000)),
         (
             "computed-program",
             format!("bash -c {}", "$1 ".repeat(20_000)),
