@@ -67,7 +67,7 @@ impl Guard {
         let mut variables = Variables::new(given);
         for command in &commands {
             if sources(&commands, command).nth(MAX_PIPE).is_some() {
-                return self.refuse("unreadable", "a pipe too long");
+                self.refuse("unreadable", "a pipe too long")?;
             }
             for target in variables.expand(&command.writes) {
                 self.rules(">", &[target])?;
@@ -75,7 +75,7 @@ impl Guard {
             // `coproc NAME { … }` is such a group, which was read as arguments.
             let opens = |word: &Word| word.text == "{" && !word.live.is_empty();
             if command.words.iter().any(opens) {
-                return self.refuse("unreadable", "a group amid a command");
+                self.refuse("unreadable", "a group amid a command")?;
             }
             let words = variables.expand(&command.words);
             variables.learn(&words);
@@ -177,7 +177,7 @@ impl Guard {
             next.is_some_and(|c| c.is_ascii_digit() || "xuU".contains(c))
         };
         if text.match_indices('\\').any(|(at, _)| is_spelled(at)) {
-            return self.refuse("computed-program", &text);
+            self.refuse("computed-program", &text)?;
         }
         let lines = |text: &str| text.replace("\\n", "\n").replace("\\t", " ");
         self.nested(&lines(&text), depth)?;

@@ -645,6 +645,12 @@ fn rules_are_configured() {
             "-",
         ),
         (
+            "and what comes behind it",
+            json!({"disabled": ["unreadable"]}),
+            "coproc X { ls; }; reboot",
+            "power-off",
+        ),
+        (
             "a place",
             json!({"protected": ["/data/db"]}),
             "rm -r /data/db",
