@@ -7,6 +7,8 @@ use crate::card;
 
 /// Most bytes of a token that are looked at before it is known to be one.
 const LOOK: usize = 128;
+/// Most bytes of a URL that may stand before its host: tokens are passwords.
+const MOST_PASSWORD: usize = 2048;
 
 /// What a secret is.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -80,6 +82,9 @@ const TOKENS: &[Token] = &[
     token(Kind::SlackToken, "xoxa-", is_url, 10),
     token(Kind::SlackToken, "xoxr-", is_url, 10),
     token(Kind::SlackToken, "xoxs-", is_url, 10),
+    token(Kind::SlackToken, "xoxe-", is_url, 10),
+    token(Kind::SlackToken, "xoxc-", is_url, 10),
+    token(Kind::SlackToken, "xoxd-", is_url, 10),
     token(Kind::SlackToken, "xapp-", is_url, 10),
     token(Kind::SlackToken, "hooks.slack.com/services/", is_path, 20),
     token(Kind::StripeKey, "sk_live_", is_alnum, 16),
@@ -217,7 +222,7 @@ fn secret(text: &[u8], at: usize, floor: usize) -> Option<(Kind, usize, usize)> 
         b'0'..=b'9' if before.is_none_or(|b| !is_url(b) && b != b'.' && b != b'/') => {
             Some((Kind::Card, at, at + card::find(rest)?))
         }
-        _ if before.is_some_and(is_name) => None,
+        _ if before.is_some_and(is_alnum) && !ends_escape(text, at) => None,
         b'e' if rest.starts_with(b"eyJ") => Some((Kind::Jwt, at, at + jwt(rest)?)),
         _ => {
             let (kind, length) = TOKENS
@@ -225,6 +230,19 @@ fn secret(text: &[u8], at: usize, floor: usize) -> Option<(Kind, usize, usize)> 
                 .find_map(|token| Some((token.kind, token.find(rest)?)))?;
             Some((kind, at, at + length))
         }
+    }
+}
+
+/// Whether an escape ends before `at`, as in JSON that stands in a string:
+/// the letter of `\n` or the digits of `\u000a` belong to no word.
+fn ends_escape(text: &[u8], at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match before {
+        [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] => true,
+        [.., b'%', a, b] => hex(&[*a, *b]),
+        [.., b'\\', b'u', a, b, c, d] => hex(&[*a, *b, *c, *d]),
+        _ => false,
     }
 }
 
@@ -268,17 +286,17 @@ fn jwt(rest: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// The password of `scheme://user:password@host`.
+/// The password of `scheme://user:password@host`, which may hold an `@` too.
 fn url_password(text: &[u8], from: usize) -> Option<(Kind, usize, usize)> {
     let rest = text.get(from..)?;
     let end = |b: &u8| {
-        matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'@')
-            || b.is_ascii_whitespace()
+        matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>') || b.is_ascii_whitespace()
     };
-    let length = rest.iter().take(LOOK).position(end)?;
-    let colon = rest.get(..length)?.iter().position(|b| *b == b':')?;
-    let is_password = rest.get(length) == Some(&b'@') && colon + 1 < length;
-    is_password.then_some((Kind::UrlPassword, from + colon + 1, from + length))
+    let seen = rest.get(..rest.len().min(MOST_PASSWORD))?;
+    let seen = seen.split(end).next()?;
+    let length = seen.iter().rposition(|b| *b == b'@')?;
+    let colon = seen.iter().position(|b| *b == b':')?;
+    (colon + 1 < length).then_some((Kind::UrlPassword, from + colon + 1, from + length))
 }
 
 /// An e-mail address around the `@` at `at`.
@@ -338,7 +356,7 @@ impl Token {
             || (seen.iter().any(u8::is_ascii_digit) && seen.iter().any(u8::is_ascii_uppercase));
         let fits = length >= self.least
             && (!self.exact
-                || (length == self.least && !body.get(length).is_some_and(|b| is_name(*b))));
+                || (length == self.least && !body.get(length).is_some_and(|b| is_alnum(*b))));
         (fits && random).then(|| self.prefix.len() + run(body, 0, self.set))
     }
 }

@@ -1,6 +1,9 @@
 //! Changes strings in a JSON text, and nothing else of it.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
+use serde_bytes::ByteBuf;
 
 /// Whether `text` is JSON. What is nested too deeply to be read is not, and
 /// neither is anything with a byte too many.
@@ -25,13 +28,11 @@ pub(crate) fn map_strings(
         if next == Some(&b':') {
             continue;
         }
-        let new = if escaped {
-            let literal = text.get(start..end).unwrap_or_default();
-            change(serde_json::from_slice::<String>(literal)?.as_bytes())
-        } else {
-            change(body)
+        let body = match text.get(start..end).filter(|_| escaped) {
+            Some(literal) => decoded(literal, body),
+            None => Cow::Borrowed(body),
         };
-        if let Some(new) = new {
+        if let Some(new) = change(&body) {
             changed.extend_from_slice(text.get(copied..start).unwrap_or_default());
             serde_json::to_writer(&mut changed, &String::from_utf8_lossy(&new))?;
             copied = end;
@@ -42,6 +43,15 @@ pub(crate) fn map_strings(
     }
     changed.extend_from_slice(text.get(copied..).unwrap_or_default());
     Ok(Some(changed))
+}
+
+/// What the string says. As bytes it may hold what a text may not, such as
+/// half a surrogate pair; what cannot be decoded at all is its `body` as it is.
+fn decoded<'a>(literal: &[u8], body: &'a [u8]) -> Cow<'a, [u8]> {
+    match serde_json::from_slice::<ByteBuf>(literal) {
+        Ok(bytes) => Cow::Owned(bytes.into_vec()),
+        Err(_) => Cow::Borrowed(body),
+    }
 }
 
 /// Where the string that begins at `start` ends, and whether it has escapes.

@@ -5,6 +5,12 @@
 //! other bytes as they are: no number, no order, no white space changes. Any
 //! other payload is text. It knows secrets by their form alone: one without a
 //! form of its own, like most passwords, stays.
+//!
+//! Out of scope: keys of objects and JSON numbers; what is encoded (base64,
+//! compression, UTF-16, percent signs, escapes within escapes); what is split
+//! over strings, or by characters that do not belong to it; JSON Web Tokens
+//! that are encrypted or begin with white space; addresses without a domain
+//! name in ASCII, or with blanks.
 
 mod card;
 mod find;
@@ -74,7 +80,11 @@ impl SecretScrub {
         let scrubbed = if json::is_json(&payload) {
             json::map_strings(&payload, |text| self.finder.redact(text, &mut found))?
         } else {
-            self.finder.redact(&payload, &mut found)
+            // Readers that are less strict may still find JSON in it, and in
+            // its strings letters that are written as escapes.
+            let text = self.finder.redact(&payload, &mut found);
+            let seen = text.as_deref().unwrap_or(&payload);
+            json::map_strings(seen, |text| self.finder.redact(text, &mut found))?.or(text)
         };
         let Some(scrubbed) = scrubbed else {
             return Ok(Verdict::unchanged());

@@ -247,9 +247,93 @@ fn json_keeps_every_other_byte() {
 }
 
 #[test]
+fn no_string_is_passed_over_for_how_it_is_written() {
+    let cases: &[(&str, &[u8], &str)] = &[
+        (
+            "half a surrogate pair",
+            br#"{"a":"\ud800 AKIAIOSFODNN7EXAMPLE"}"#,
+            "{\"a\":\"\u{fffd}\u{fffd}\u{fffd} [redacted:aws-key]\"}",
+        ),
+        (
+            "the other half, beside letters in escapes",
+            br#"["\udc00 \u0041KIAIOSFODNN7EXAMPLE"]"#,
+            "[\"\u{fffd}\u{fffd}\u{fffd} [redacted:aws-key]\"]",
+        ),
+        (
+            "half a pair before a letter",
+            br#"["\ud83d\u0041 a@b.io"]"#,
+            "[\"\u{fffd}\u{fffd}\u{fffd}A [redacted:email]\"]",
+        ),
+        (
+            "half a pair in a string without a secret stays",
+            br#"["\ud800","a@b.io"]"#,
+            r#"["\ud800","[redacted:email]"]"#,
+        ),
+        (
+            "half a pair in a key",
+            br#"{"\ud800":"a@b.io"}"#,
+            r#"{"\ud800":"[redacted:email]"}"#,
+        ),
+        (
+            "bytes that are no UTF-8, with an escape",
+            b"[\"\xff\\t a@b.io\"]",
+            "[\"\u{fffd}\\t [redacted:email]\"]",
+        ),
+        (
+            "escapes in lines of JSON",
+            b"{}\n[\"\\u0041KIAIOSFODNN7EXAMPLE\"]",
+            "{}\n[\"[redacted:aws-key]\"]",
+        ),
+        (
+            "escapes behind a byte order mark",
+            b"\xef\xbb\xbf[\"\\u0041KIAIOSFODNN7EXAMPLE\"]",
+            "\u{feff}[\"[redacted:aws-key]\"]",
+        ),
+        (
+            "an escape before a token, in JSON in a string",
+            br#"{"a":"{\"b\":\"x\\nAKIAIOSFODNN7EXAMPLE\"}"}"#,
+            r#"{"a":"{\"b\":\"x\\n[redacted:aws-key]\"}"}"#,
+        ),
+        (
+            "a number for the escape",
+            br#"{"a":"[\"\\u000aAKIAIOSFODNN7EXAMPLE\"]"}"#,
+            r#"{"a":"[\"\\u000a[redacted:aws-key]\"]"}"#,
+        ),
+        (
+            "a line end of a form",
+            b"x=1%0aAKIAIOSFODNN7EXAMPLE",
+            "x=1%0a[redacted:aws-key]",
+        ),
+        (
+            "names around a key",
+            b"KEY_AKIAIOSFODNN7EXAMPLE_1",
+            "KEY_[redacted:aws-key]_1",
+        ),
+        (
+            "an `@` in a password",
+            b"db://bob:p@ss@host/x",
+            "db://bob:[redacted:url-password]@host/x",
+        ),
+        (
+            "a password without a user",
+            b"redis://:hunter2@host",
+            "redis://:[redacted:url-password]@host",
+        ),
+    ];
+    for (name, payload, want) in cases {
+        let got = scrub(json!({}), *payload);
+        assert_eq!(got.as_deref(), Some(*want), "case: {name}");
+    }
+    let long = format!("https://bob:{}@host", "x".repeat(1_000));
+    let want = "https://bob:[redacted:url-password]@host";
+    assert_eq!(scrub(json!({}), long).as_deref(), Some(want));
+    assert_eq!(scrub(json!({}), r#"["\ud800","\udfff x"]"#), None);
+}
+
+#[test]
 fn hostile_payloads_are_scrubbed_all_the_same() {
     let secret = "AKIAIOSFODNN7EXAMPLE";
-    let payloads: [Vec<u8>; 7] = [
+    let payloads: [Vec<u8>; 9] = [
         format!("{}\"{secret}\"{}", "[".repeat(100_000), "]".repeat(100_000)).into(),
         format!("{{\"a\":\"{secret}").into(),
         [b"\xff\xfe ".as_slice(), secret.as_bytes(), b" \xff"].concat(),
@@ -257,6 +341,8 @@ fn hostile_payloads_are_scrubbed_all_the_same() {
         format!("{} {secret}", "a@".repeat(100_000)).into(),
         format!("{} {secret}", "eyJ.".repeat(100_000)).into(),
         format!("{} {secret}", "4111 1111 ".repeat(100_000)).into(),
+        format!("{} {secret}", "://:".repeat(100_000)).into(),
+        format!("{} {secret}", "\"\\ud800".repeat(100_000)).into(),
     ];
     for payload in payloads {
         let start = String::from_utf8_lossy(&payload[..20]).into_owned();

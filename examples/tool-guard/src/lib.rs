@@ -1,12 +1,25 @@
 //! Denies destructive shell commands before an agent's tool runs them.
 //!
-//! It reads a command line as a shell does (`shell`), follows it through
-//! `sudo`, `sh -c`, `find -exec` and the like (`guard`), and holds each
-//! command against rules (`rules.json`, and more in the manifest). What it
-//! cannot read it denies. It stops accidents and clumsy attacks: it does not
-//! follow `cd`, nor read scripts in files or in other languages, so whoever
-//! wants to fool it can, and a tool needs a sandbox all the same.
+//! It finds every field of a call that may hold a command (`call`), reads a
+//! command line as a shell does (`shell`), follows it through `sudo`, `sh -c`,
+//! `find -exec` and the like (`guard`), and holds each command against rules
+//! (`rules.json`, and more in the manifest). What it cannot read it denies.
+//!
+//! It stops accidents and clumsy attacks: whoever wants to fool it can, and a
+//! tool needs a sandbox all the same. Out of scope:
+//!
+//! - scripts in files, and in other languages (`python -c`, `awk`, `make`), and
+//!   what other programs start by an option (`git -c core.pager=…`);
+//! - what a line changes first: `cd /`, links, `set -- /`, arrays, `printf -v`,
+//!   `BASH_ENV`; an unknown variable counts as somebody's directory;
+//! - flags that only the shell knows: `rm $(echo -rf) /`, and directories in
+//!   long options: `cp --target-directory=/etc`;
+//! - lists of files: `xargs -a list rm -rf`;
+//! - calls of tools that are no shells and take a command apart into fields
+//!   of their own (`{"path": "/", "recursive": true}`), and those of shells
+//!   that put one together from several fields.
 
+mod call;
 mod guard;
 mod place;
 mod program;
@@ -19,12 +32,11 @@ mod tests;
 
 use capsule_sdk::prelude::*;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use self::{
+    call::{Call, Field, Run},
     guard::{Guard, Refusal},
     rule::Rule,
-    shell::Word,
 };
 
 /// Refusals that are no `Rule`, and can be disabled like one.
@@ -41,8 +53,10 @@ struct Settings {
     /// Places that are not to be deleted as a whole: `/srv/data`, each child
     /// of a directory (`/srv/*`), or a whole tree (`/srv/data/**`).
     protected: Vec<String>,
-    /// Tools whose arguments are a command line.
+    /// Tools whose arguments are command lines, beside `sh` and its kin.
     shells: Vec<String>,
+    /// Fields of such tools that are never run: `description`.
+    ignored: Vec<String>,
 }
 
 /// The guard. It keeps nothing from one event to the next.
@@ -50,18 +64,20 @@ struct Settings {
 pub struct ToolGuard {
     guard: Guard,
     shells: Vec<String>,
+    ignored: Vec<String>,
 }
 
 // === impl Settings ===
 
 impl Default for Settings {
     fn default() -> Self {
-        let shells = ["shell", "bash", "sh", "terminal", "exec", "run_command"];
+        let shells = ["shell", "terminal", "exec", "run_command"];
         Self {
             disabled: Vec::new(),
             rules: Vec::new(),
             protected: Vec::new(),
             shells: shells.map(str::to_owned).to_vec(),
+            ignored: Vec::new(),
         }
     }
 }
@@ -94,68 +110,32 @@ impl ToolGuard {
                 disabled: settings.disabled,
             },
             shells: settings.shells,
+            ignored: settings.ignored,
         })
     }
 
     #[action]
-    fn check(&mut self, Json(call): Json<Map<String, Value>>) -> Result<Verdict> {
-        let judged = match (call.get("command"), call.get("tool"), call.get("args")) {
-            (Some(command), ..) => self.command(command)?,
-            (None, Some(Value::String(tool)), args) => self.tool(tool, args)?,
-            _ => {
-                return Err(Error::msg(
-                    "a tool call needs `command`, or `tool` and `args`",
-                ));
-            }
+    fn check(&mut self, Json(payload): Json<Field>) -> Result<Verdict> {
+        let mut call = Call {
+            shells: &self.shells,
+            ignored: &self.ignored,
+            runs: Vec::new(),
+            problem: None,
         };
-        Ok(match judged {
-            None => Verdict::skip(),
-            Some(Ok(())) => Verdict::unchanged(),
-            Some(Err(Refusal { rule, piece })) => Verdict::deny(format!("{rule}: {piece}")),
-        })
-    }
-}
-
-impl ToolGuard {
-    /// A command line, or a program and its arguments.
-    fn command(&self, command: &Value) -> Result<Option<Result<(), Refusal>>> {
-        Ok(Some(match command {
-            Value::String(line) => self.guard.line(line),
-            Value::Array(words) => self.guard.program(&argv(words)?),
-            _ => {
-                return Err(Error::msg(
-                    "`command` is neither a text nor a list of texts",
-                ));
+        call.read(&payload);
+        for run in &call.runs {
+            let judged = match run {
+                Run::Line(line) => self.guard.line(line),
+                Run::Program(words) => self.guard.program(words),
+            };
+            if let Err(Refusal { rule, piece }) = judged {
+                return Ok(Verdict::deny(format!("{rule}: {piece}")));
             }
-        }))
-    }
-
-    /// The call of a named tool; `None` if it runs no command.
-    fn tool(&self, tool: &str, args: Option<&Value>) -> Result<Option<Result<(), Refusal>>> {
-        let is_shell = self.shells.iter().any(|name| name == tool);
-        match args {
-            Some(Value::Object(args)) => match args.get("command").or_else(|| args.get("cmd")) {
-                Some(command) => self.command(command),
-                None if is_shell => Err(Error::msg(format!("`args` of `{tool}` has no `command`"))),
-                None => Ok(None),
-            },
-            Some(args) if is_shell => self.command(args),
-            Some(Value::Array(args)) => {
-                let mut words = vec![Word::plain(tool)];
-                words.extend(argv(args)?);
-                Ok(Some(self.guard.program(&words)))
-            }
-            Some(Value::String(args)) => Ok(Some(self.guard.line(&format!("{tool} {args}")))),
-            None | Some(Value::Null) if !is_shell => {
-                Ok(Some(self.guard.program(&[Word::plain(tool)])))
-            }
-            _ => Err(Error::msg(format!("`args` of `{tool}` cannot be read"))),
+        }
+        match call.problem {
+            Some(problem) => Err(Error::msg(problem)),
+            None if call.runs.is_empty() => Ok(Verdict::skip()),
+            None => Ok(Verdict::unchanged()),
         }
     }
-}
-
-fn argv(words: &[Value]) -> Result<Vec<Word>> {
-    let word = |word: &Value| word.as_str().map(Word::plain);
-    let words: Option<Vec<Word>> = words.iter().map(word).collect();
-    words.ok_or_else(|| Error::msg("an argument of the command is no text"))
 }

@@ -41,6 +41,8 @@ pub(crate) struct Place {
     path: String,
     /// The first name with a wildcard, of a child of `path`.
     wildcard: Option<String>,
+    /// `path` with the wildcard, if nothing follows.
+    child: Option<String>,
 }
 
 // === impl Place ===
@@ -101,8 +103,11 @@ impl Place {
         };
         let (known, rest) = text.split_at(folder);
         let name = rest.split('/').next().filter(|name| !name.is_empty());
+        let path = normal(&format!("{start}{known}"));
+        let is_last = |name: &&str| rest.trim_end_matches('/') == *name;
         Self {
-            path: normal(&format!("{start}{known}")),
+            child: name.filter(is_last).map(|name| format!("{path}/{name}")),
+            path,
             wildcard: name.map(str::to_owned),
         }
     }
@@ -126,9 +131,18 @@ impl Place {
         let all = self.is_all();
         let named = |pattern: &str| match pattern.strip_suffix("/**") {
             Some(tree) => below(&self.path, tree),
-            None => all && same(&self.path, pattern),
+            None => {
+                let child = self.child.as_ref();
+                all && same(&self.path, pattern) || child.is_some_and(|path| same(path, pattern))
+            }
         };
-        self.is_system() || WHOLE.iter().any(|p| named(p)) || more.iter().any(|p| named(p))
+        // `/$x` is `/` whenever x is empty.
+        let root = self.path.strip_prefix("/$");
+        let is_root = root.is_some_and(|name| !name.contains('/') && !name.contains(":?"));
+        is_root
+            || self.is_system()
+            || WHOLE.iter().any(|p| named(p))
+            || more.iter().any(|p| named(p))
     }
 
     /// The working directory or one above it, or everything in it.

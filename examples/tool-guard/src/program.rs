@@ -7,8 +7,8 @@ struct Reads {
     name: &'static str,
     /// Short options that take a value.
     letters: &'static str,
-    /// Long options that take a value.
-    longs: &'static [&'static str],
+    /// Long options that take a value, with blanks between them.
+    longs: &'static str,
     /// Arguments of its own that stand before the command.
     own: usize,
 }
@@ -16,7 +16,7 @@ struct Reads {
 const fn reads(
     name: &'static str,
     letters: &'static str,
-    longs: &'static [&'static str],
+    longs: &'static str,
     own: usize,
 ) -> Reads {
     Reads {
@@ -27,70 +27,63 @@ const fn reads(
     }
 }
 
+const SUDO: &str = "user group prompt close-from command-timeout other-user role type chdir \
+                    chroot host";
+const XARGS: &str = "arg-file delimiter max-lines max-args max-procs max-chars process-slot-var";
+
 /// Programs whose remaining arguments are a command.
 const WRAPPERS: &[Reads] = &[
+    reads("sudo", "ugpCTUrtDRh", SUDO, 0),
+    reads("doas", "uCa", "", 0),
+    reads("pkexec", "", "user", 0),
+    reads("runuser", "ugGs", "user group supp-group shell", 0),
+    reads("setpriv", "", "reuid regid groups inh-caps", 0),
+    reads("env", "uC", "unset chdir", 0),
+    reads("xargs", "aEeIiLlnPsd", XARGS, 0),
+    reads("timeout", "ks", "kill-after signal", 1),
+    reads("nice", "n", "adjustment", 0),
+    reads("ionice", "cn", "class classdata", 0),
     reads(
-        "sudo",
-        "ugpCTUrtDRh",
-        &[
-            "user",
-            "group",
-            "prompt",
-            "close-from",
-            "command-timeout",
-            "other-user",
-            "role",
-            "type",
-            "chdir",
-            "chroot",
-            "host",
-        ],
+        "chrt",
+        "TPD",
+        "sched-runtime sched-period sched-deadline",
+        1,
+    ),
+    reads("taskset", "", "", 1),
+    reads("prlimit", "", "", 0),
+    reads("stdbuf", "ioe", "input output error", 0),
+    reads("unbuffer", "", "", 0),
+    reads("time", "fo", "format output", 0),
+    reads("exec", "a", "", 0),
+    reads("chroot", "", "", 1),
+    reads("nsenter", "tSG", "target setuid setgid", 0),
+    reads("flock", "wE", "timeout wait conflict-exit-code", 1),
+    reads("strace", "eopsuEa", "", 0),
+    reads("watch", "nq", "interval", 0),
+    reads("parallel", "jSaIN", "jobs sshlogin arg-file", 0),
+    reads("ssh", "bcDEeFIiJLlmOopQRSWw", "", 1),
+    reads("nohup", "", "", 0),
+    reads("setsid", "", "", 0),
+    reads(
+        "systemd-run",
+        "pEMHu",
+        "property setenv machine host unit",
         0,
     ),
-    reads("doas", "uCa", &[], 0),
-    reads("env", "uC", &["unset", "chdir"], 0),
-    reads(
-        "xargs",
-        "aEeIiLlnPsd",
-        &[
-            "arg-file",
-            "delimiter",
-            "max-lines",
-            "max-args",
-            "max-procs",
-            "max-chars",
-            "process-slot-var",
-        ],
-        0,
-    ),
-    reads("timeout", "ks", &["kill-after", "signal"], 1),
-    reads("nice", "n", &["adjustment"], 0),
-    reads("ionice", "cn", &["class", "classdata"], 0),
-    reads("stdbuf", "ioe", &["input", "output", "error"], 0),
-    reads("time", "fo", &["format", "output"], 0),
-    reads("exec", "a", &[], 0),
-    reads("chroot", "", &[], 1),
-    reads("flock", "wE", &["timeout", "wait", "conflict-exit-code"], 1),
-    reads("strace", "eopsuEa", &[], 0),
-    reads("watch", "nq", &["interval"], 0),
-    reads("parallel", "jSaIN", &["jobs", "sshlogin", "arg-file"], 0),
-    reads("ssh", "bcDEeFIiJLlmOopQRSWw", &[], 1),
-    reads("nohup", "", &[], 0),
-    reads("setsid", "", &[], 0),
-    reads("command", "", &[], 0),
-    reads("builtin", "", &[], 0),
-    reads("busybox", "", &[], 0),
-    reads("toybox", "", &[], 0),
-    reads("unshare", "", &[], 0),
-    reads("fakeroot", "", &[], 0),
-    reads("caffeinate", "tw", &[], 0),
+    reads("command", "", "", 0),
+    reads("builtin", "", "", 0),
+    reads("busybox", "", "", 0),
+    reads("toybox", "", "", 0),
+    reads("unshare", "", "", 0),
+    reads("fakeroot", "", "", 0),
+    reads("caffeinate", "tw", "", 0),
 ];
 
 /// Programs that are no wrappers, and take values all the same.
 const OTHERS: &[Reads] = &[reads(
     "git",
     "Cc",
-    &["git-dir", "work-tree", "namespace", "exec-path"],
+    "git-dir work-tree namespace exec-path",
     0,
 )];
 
@@ -100,10 +93,11 @@ const SHELLS: &[&str] = &[
 ];
 /// Programs that run what they read, in another language.
 const INTERPRETERS: &[&str] = &["python*", "perl", "ruby", "node", "php", "deno", "bun"];
-/// Programs whose output nobody has read.
+/// Programs whose output nobody has read, or that make another text of it.
 const SOURCES: &[&str] = &[
     "curl", "wget", "fetch", "aria2c", "http", "https", "nc", "ncat", "socat", "base64", "base32",
-    "xxd", "openssl", "gunzip", "zcat",
+    "xxd", "openssl", "gunzip", "zcat", "bzcat", "xzcat", "zstdcat", "gpg", "uudecode", "tr",
+    "rev", "sed", "awk",
 ];
 
 pub(crate) fn is_shell(name: &str) -> bool {
@@ -185,7 +179,7 @@ pub(crate) fn wrapped<'a>(name: &str, words: &'a [Word]) -> Option<&'a [Word]> {
 
 /// Arguments of `name` from the first one on that is no option.
 pub(crate) fn after_options<'a>(name: &str, words: &'a [Word]) -> &'a [Word] {
-    let plain = reads("", "", &[], 0);
+    let plain = reads("", "", "", 0);
     let known = OTHERS
         .iter()
         .find(|known| known.name == name)
@@ -259,7 +253,7 @@ impl Reads {
     /// Whether the option's value is the next word: `-u root`, not `-uroot`.
     fn takes_value(&self, option: &str) -> bool {
         match option.strip_prefix("--") {
-            Some(long) => self.longs.contains(&long),
+            Some(long) => self.longs.split(' ').any(|known| known == long),
             None => option
                 .char_indices()
                 .find(|(_, c)| self.letters.contains(*c))

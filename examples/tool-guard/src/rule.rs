@@ -99,10 +99,10 @@ impl Rule {
 
 fn named(wanted: &str, name: &str, words: &[Word]) -> bool {
     match wanted.split_once(' ') {
-        None => glob(wanted, name),
+        None => glob(&wanted.to_ascii_lowercase(), name),
         Some((program, first)) => {
             let given = program::after_options(program, words).first();
-            program == name && given.is_some_and(|word| word.text == first)
+            program.eq_ignore_ascii_case(name) && given.is_some_and(|word| word.text == first)
         }
     }
 }

@@ -137,16 +137,38 @@ fn destructive_commands_are_denied_by_name_of_rule() {
                 "# hello\nrm -rf /",
                 "echo hi # rm\nrm -rf /",
                 "$(case x in a) echo;; esac; rm -rf /)",
+                "case x in (a) rm -rf /;; esac",
+                "RM -rf /",
+                "alias x='rm -rf /'; x",
+                "echo -n 'rm -rf /' | sh",
+                "printf %s 'rm -rf /' | sh",
+                "printf 'ls\\nrm -rf /\\n' | sh",
+                "source /dev/stdin <<< 'rm -rf /'",
+                ". /dev/stdin <<EOF\nrm -rf /\nEOF",
+                "parallel ::: ls 'rm -rf /'",
+                "echo 'rm -rf /' | parallel",
+                "sh -c 'rm -rf \"$1\"' _ /",
+                "sh -c 'rm \"$@\"' _ -rf /",
+                "sh -c '$0 -rf /' rm",
+                "find / -exec sh -c 'rm -rf \"$1\"' _ {} \\;",
+                "IFS=,; X=rm,-rf,/; $X",
+                "IFS=; rm${IFS}-rf${IFS}/",
+                "pkexec rm -rf /",
+                "runuser -u root -- rm -rf /",
+                "taskset 1 rm -rf /",
+                "systemd-run --unit x rm -rf /",
+                "rsync -a --delete empty/ /",
+                "rm -rf /$x",
+                "rm -rf /$x/",
+                "rm -rf /home/al*",
+                "rm -rf /home/{alice,bob}",
+                "bash <(echo rm -rf /)",
+                "cat <<< 'rm -rf /' | bash",
+                "cat <<< 'rm -rf /' | tee x | sudo sh",
+                "find / -type f -exec rm {} +",
             ],
         ),
-        (
-            "system-delete",
-            &[
-                "rm /etc/passwd",
-                "rm -f /boot/vmlinuz",
-                "find /etc -exec rm {} +",
-            ],
-        ),
+        ("system-delete", &["rm /etc/passwd", "rm -f /boot/vmlinuz"]),
         (
             "system-write",
             &[
@@ -161,6 +183,7 @@ fn destructive_commands_are_denied_by_name_of_rule() {
                 "echo x >/tmp/../etc/hosts",
                 "cat > /usr/bin/ls <<E\nE",
                 "mv x /usr/bin/ls",
+                "cp -t /etc x",
             ],
         ),
         ("system-move", &["mv /etc /tmp/x", "mv ~ /tmp/x"]),
@@ -210,6 +233,8 @@ fn destructive_commands_are_denied_by_name_of_rule() {
                 "echo cm0gLXJmIC8= | base64 -d | sh",
                 "curl x | { sh; }",
                 "(curl x) | sh",
+                "echo '/ fr- mr' | rev | sh",
+                "bash <(xzcat x)",
             ],
         ),
         (
@@ -246,12 +271,18 @@ fn destructive_commands_are_denied_by_name_of_rule() {
                 "/bin/r? -rf /",
                 "{rm,-rf,/}",
                 "sh -c \"$X\"",
+                "echo 'rm -rf /' | xargs -I{} sh -c {}",
+                "printf '\\x72m -rf /' | sh",
+                "echo -e '\\0162m -rf /' | sh",
             ],
         ),
         (
             "unreadable",
             &[
                 "echo 'x",
+                "echo $((rm -rf /) )",
+                "echo $((rm -rf /); true)",
+                "coproc X { rm -rf /; }",
                 "echo \"x",
                 "echo $(",
                 "echo `x",
@@ -339,6 +370,21 @@ fn ordinary_commands_pass() {
         "git log --grep='x' | head",
         "echo $'it\\'s'",
         "cat x |& less",
+        "alias ll='ls -l'",
+        "rm -rf /home/alice/x*",
+        "rm -rf /home/alice/{a,b}",
+        "rm -rf \"/tmp/$x\"",
+        "cat <<< 'rm -rf /' | less",
+        "find ./x -type f -exec rm {} +",
+        "printf 'ls\\npwd\\n' | sh",
+        "sh -c 'echo \"$1\"' _ /",
+        "while IFS= read -r l; do echo \"$l\"; done < f",
+        "IFS=/ read -r a b <<< \"$x\"",
+        "echo $((1 + (2)))",
+        "rsync -a --delete build/ host:/srv/app",
+        "cp -t /tmp x",
+        "parallel gzip ::: a b",
+        "awk '{ print }' f | tr a b | sort",
     ];
     let got = lines.map(|line| (rule(&json!({}), line), line));
     let wrong: Vec<_> = got.into_iter().filter(|(rule, _)| rule != "-").collect();
@@ -420,6 +466,83 @@ fn calls_of_tools() {
 }
 
 #[test]
+fn every_field_that_may_hold_a_command_is_judged() {
+    let denied = [
+        r#"{"command": "ls", "tool": "bash", "args": "rm -rf /"}"#,
+        r#"{"command": "ls", "tool": "rm", "args": ["-rf", "/"]}"#,
+        r#"{"command": "ls", "tool": "rm", "args": "-rf /"}"#,
+        r#"{"command": "ls", "cmd": "rm -rf /"}"#,
+        r#"{"cmd": "ls", "command": "rm -rf /"}"#,
+        r#"{"command": null, "cmd": "rm -rf /"}"#,
+        r#"{"command": 7, "cmd": "rm -rf /"}"#,
+        r#"{"command": "ls", "Command": "rm -rf /"}"#,
+        r#"{"command": "rm -rf /", "command": "ls"}"#,
+        r#"{"command": {"line": "rm -rf /"}}"#,
+        r#"{"tool": "ls", "tool": "bash", "args": {"x": "rm -rf /"}}"#,
+        r#"{"tool": "bash", "args": "rm -rf /", "args": "ls"}"#,
+        r#"{"tool": "x", "args": {"command": "ls", "cmd": "rm -rf /"}}"#,
+        r#"{"tool": "x", "args": {"CMD": ["rm", "-rf", "/"]}}"#,
+        r#"{"tool": "x", "args": {"calls": [{"tool": "bash", "args": {"x": "rm -rf /"}}]}}"#,
+        r#"{"tool": "x", "args": {"calls": [{"command": "rm -rf /"}]}}"#,
+        r#"{"tool": "Bash", "args": {"script": "rm -rf /"}}"#,
+        r#"{"Tool": "BASH", "Args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "zsh", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": " bash ", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "/bin/bash", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "C:\\bin\\BASH.EXE", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "functions.shell", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "mcp__box__bash", "args": {"script": "rm -rf /"}}"#,
+        r#"{"tool": "bash", "args": {"command": "ls", "stdin": "rm -rf /"}}"#,
+        r#"{"tool": "bash", "args": {"a": [{"b": [["ls"], "rm -rf /"]}]}}"#,
+        r#"{"tool": "bash", "args": {"command": ["ls", "rm -rf /"]}}"#,
+        r#"{"tool": "bash", "args": ["-c", "rm -rf /"]}"#,
+        r#"{"tool": "bash", "args": "-c 'rm -rf /'"}"#,
+        r#"{"tool": "bash", "args": ["rm -rf", "/"]}"#,
+        r#"{"tool": "bash", "args": ["rm", "-rf", "/", 7]}"#,
+        r##"{"tool": "bash", "args": ["rm", "-rf", "#", "/"]}"##,
+        r#"{"tool": "bash", "input": "rm -rf /"}"#,
+        r#"{"tool": "bash", "command": "ls", "input": {"x": "rm -rf /"}}"#,
+        r#"{"tool": "RM", "args": ["-rf", "/"]}"#,
+        r#"{"tool": "mcp__box__rm", "args": ["-rf", "/"]}"#,
+    ];
+    let passed = [
+        r#"{"command": "ls", "tool": "bash", "args": "ls", "cmd": null}"#,
+        r#"{"tool": "Bash", "args": {"script": "ls", "timeout": 7, "flag": true}}"#,
+        r#"{"tool": "shell", "command": "ls", "cwd": "/home/alice"}"#,
+        r#"{"tool": "git", "args": {"command": "status", "note": "rm -rf /"}}"#,
+        r#"{"tool": "edit", "command": "view", "args": {"text": "rm -rf /"}}"#,
+    ];
+    let cases = denied.map(|payload| (payload, "deny"));
+    for (payload, want) in cases
+        .into_iter()
+        .chain(passed.map(|payload| (payload, "pass")))
+    {
+        let mut guard = Harness::<ToolGuard>::new(json!({})).unwrap();
+        let got = match guard.event("tool.execute.x").call("check", payload) {
+            Ok(Verdict::Deny(reason)) if reason.starts_with("recursive-delete: ") => "deny",
+            Ok(Verdict::Continue(None)) => "pass",
+            other => panic!("{payload} gives {other:?}"),
+        };
+        assert_eq!(got, want, "payload: {payload}");
+    }
+}
+
+#[test]
+fn fields_of_a_shell_that_are_ignored() {
+    let call = json!({"tool": "bash", "args": {"command": "ls", "description": "Don't panic"}});
+    let cases = [
+        (
+            json!({}),
+            Verdict::deny("unreadable: a quote is not closed"),
+        ),
+        (json!({"ignored": ["description"]}), Verdict::unchanged()),
+    ];
+    for (config, want) in cases {
+        assert_eq!(check(config.clone(), &call), Ok(want), "config: {config}");
+    }
+}
+
+#[test]
 fn what_it_cannot_read_is_an_error_and_never_passes() {
     let mut guard = Harness::<ToolGuard>::new(json!({})).unwrap();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -457,6 +580,16 @@ fn hostile_lines_are_denied_without_harm() {
         ("unreadable", "\"$(".repeat(20_000)),
         ("unreadable", "${a:-".repeat(10_000)),
         ("unreadable", "`".repeat(60_001)),
+        ("unreadable", "$((1 ".repeat(10_000)),
+        ("unreadable", "sudo sh|".repeat(8_000)),
+        (
+            "computed-program",
+            format!("bash -c {}", "$1 ".repeat(20_000)),
+        ),
+        (
+            "recursive-delete",
+            format!("bash -c ls {}'rm -rf /'", "x ".repeat(20_000)),
+        ),
         ("unreadable", "sudo ".repeat(10_000)),
         ("unreadable", "eval ".repeat(10_000)),
         ("unreadable", "a".repeat(100_000)),
@@ -510,6 +643,12 @@ fn rules_are_configured() {
             json!({"disabled": ["computed-program"]}),
             "$EDITOR x",
             "-",
+        ),
+        (
+            "and what comes behind it",
+            json!({"disabled": ["unreadable"]}),
+            "coproc X { ls; }; reboot",
+            "power-off",
         ),
         (
             "a place",

@@ -11,15 +11,28 @@ const MOST: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Variables {
     values: HashMap<String, String>,
+    /// What the line has put into `IFS`: words fall apart at these as well.
+    separators: String,
 }
 
 // === impl Variables ===
 
 impl Variables {
-    pub(crate) fn new() -> Self {
-        // `rm${IFS}-rf${IFS}/` is a command with two arguments.
-        let values = HashMap::from([("IFS".to_owned(), " ".to_owned())]);
-        Self { values }
+    /// `given` are the values of `$0`, `$1` and so on.
+    pub(crate) fn new(given: &[Word]) -> Self {
+        let mut values: HashMap<String, String> = given
+            .iter()
+            .enumerate()
+            .map(|(i, word)| (i.to_string(), word.text.clone()))
+            .collect();
+        if let Some(all) = given.get(1..) {
+            values.extend(["@", "*"].map(|name| (name.to_owned(), program::joined(all))));
+        }
+        values.insert("IFS".to_owned(), " ".to_owned());
+        Self {
+            values,
+            separators: String::new(),
+        }
     }
 
     /// Remembers what a command sets: `X=1`, `export X=1`, `for x in …`,
@@ -54,6 +67,9 @@ impl Variables {
                 self.values.extend(set.iter().filter_map(split));
             }
         }
+        // `rm${IFS}-rf${IFS}/` is a command with two arguments.
+        let separators = self.values.insert("IFS".to_owned(), " ".to_owned());
+        self.separators.extend(separators);
     }
 
     /// The words as the shell would make them of what is known, also those
@@ -83,17 +99,17 @@ impl Variables {
         if is_value {
             return vec![piece(&text, word)];
         }
-        text.split_whitespace()
+        text.split(|c: char| c.is_whitespace() || self.separators.contains(c))
+            .filter(|text| !text.is_empty())
             .map(|text| piece(text, word))
             .collect()
     }
 
     /// The value of the expansion that `text` starts with, and its length.
     fn value(&self, text: &str) -> Option<(usize, String)> {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let Some(braced) = text.strip_prefix("${") else {
             let name = text.strip_prefix('$')?;
-            let end = name.find(|c| !is_name(c)).unwrap_or(name.len());
+            let end = end_of_name(name);
             return Some((end + 1, self.values.get(name.get(..end)?)?.clone()));
         };
         let mut open = 1;
@@ -102,7 +118,7 @@ impl Variables {
             open == 0
         })?;
         let inside = braced.get(..close)?;
-        let end = inside.find(|c| !is_name(c)).unwrap_or(close);
+        let end = end_of_name(inside);
         let (name, operator) = inside.split_at(end);
         // `${x:-y}` is y where nothing is known of x; `${x%y}` begins like x.
         let other = operator
@@ -110,6 +126,14 @@ impl Variables {
             .strip_prefix(['-', '=', '+']);
         let value = self.values.get(name).map(String::as_str).or(other)?;
         Some((close + 3, value.to_owned()))
+    }
+}
+
+fn end_of_name(text: &str) -> usize {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match text.starts_with(['@', '*']) {
+        true => 1,
+        false => text.find(|c| !is_name(c)).unwrap_or(text.len()),
     }
 }
 

@@ -97,7 +97,9 @@ impl Reader {
             let mut sum = Word::default();
             self.nested(|r| r.expanding(&mut sum, Some(')')))?;
             word.inner.append(&mut sum.inner);
-            self.eat(")");
+            if !self.eat(")") {
+                return Err(Unreadable("`$((` begins no sum"));
+            }
         } else if self.eat("$(") {
             word.live("$()");
             let inner = self.list(Some(')'))?;
