@@ -20,6 +20,7 @@ const PINNED: &str = "rustc 1.95.";
 
 /// What to test.
 #[derive(Args, Debug)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     setup: setup::Options,
