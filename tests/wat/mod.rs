@@ -3,6 +3,30 @@
 
 use std::{fs, path::Path};
 
+/// Guests that fail by themselves, and the family of their failure.
+pub const FAILING: [(&str, &str); 17] = [
+    ("recursion", "stack"),
+    ("memory", "memory"),
+    ("memories", "memory"),
+    ("table", "memory"),
+    ("trap", "trap"),
+    ("trap-start", "trap"),
+    ("trap-realloc", "trap"),
+    ("realloc-outside", "output"),
+    ("result-outside", "output"),
+    ("result-crooked", "output"),
+    ("list-outside", "output"),
+    ("list-gigabyte", "output"),
+    ("list-large", "output"),
+    ("utf8", "output"),
+    ("discriminant", "output"),
+    ("fail", "guest"),
+    ("fail-badly", "output"),
+];
+
+/// Guests that never answer.
+pub const ENDLESS: [&str; 2] = ["loop", "loop-start"];
+
 fn read(name: &str) -> Option<String> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()

@@ -50,9 +50,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use capsule_core::dispatch::{Mode, OnError, Order};
+
 pub use self::{
     manifest::{Capabilities, CapsuleInfo, Dir, Interceptor, Manifest, Runtime},
     problem::{ManifestError, Problem},
     source::MAX_BYTES,
-    words::{Access, Instance, Mode, OnError, Order},
+    words::{Access, Instance},
 };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use capsule_core::dispatch::{Mode, OnError, Order};
 use serde::Serialize;
 
 /// A choice between a few words.
@@ -72,41 +73,6 @@ words! {
 }
 
 words! {
-    /// Which deliveries to a capsule wait for one another.
-    Order {
-        /// Those of one principal come one after the other, as published.
-        #[default]
-        Principal = "principal": "delivers one principal's events one by one",
-        /// Those of one session come one after the other.
-        Session = "session": "does so per session",
-        /// None waits for another.
-        None = "none": "keeps no order",
-    }
-}
-
-words! {
-    /// What becomes of an event whose interceptor failed.
-    OnError {
-        /// The event goes on: a broken capsule does not block the pipeline.
-        #[default]
-        Continue = "continue": "lets the event go on when the capsule fails",
-        /// The event is refused: a guard lets nothing pass by failing.
-        Deny = "deny": "refuses it",
-    }
-}
-
-words! {
-    /// Whether an interceptor's verdict counts.
-    Mode {
-        /// It does.
-        #[default]
-        Enforce = "enforce": "applies the verdict",
-        /// It is recorded and never applied.
-        Monitor = "monitor": "only records it",
-    }
-}
-
-words! {
     /// What a capsule may do in a directory.
     Access {
         /// List and read.
@@ -114,5 +80,51 @@ words! {
         Read = "read": "lists and reads",
         /// Create, change and remove as well.
         Write = "write": "changes as well",
+    }
+}
+
+// === impl Order ===
+
+impl Word for Order {
+    const CHOICES: &'static [(Self, &'static str)] = &[
+        (
+            Self::Principal,
+            "delivers one principal's events one by one",
+        ),
+        (Self::Session, "does so per session"),
+        (Self::None, "keeps no order"),
+    ];
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+// === impl OnError ===
+
+impl Word for OnError {
+    const CHOICES: &'static [(Self, &'static str)] = &[
+        (
+            Self::Continue,
+            "lets the event go on when the capsule fails",
+        ),
+        (Self::Deny, "refuses it"),
+    ];
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+// === impl Mode ===
+
+impl Word for Mode {
+    const CHOICES: &'static [(Self, &'static str)] = &[
+        (Self::Enforce, "applies the verdict"),
+        (Self::Monitor, "only records it"),
+    ];
+
+    fn word(self) -> &'static str {
+        self.as_str()
     }
 }

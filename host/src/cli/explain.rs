@@ -1,7 +1,7 @@
 //! `capsule explain`: why an interceptor runs, or does not.
 
 use anyhow::Result;
-use capsule_core::dispatch::{Interceptor, Mode, OnError, Order};
+use capsule_core::dispatch::Interceptor;
 use serde::Serialize;
 
 use super::{
@@ -96,20 +96,10 @@ fn asked(interceptor: &Interceptor) -> Asked {
         action: interceptor.action.to_string(),
         event: interceptor.event.to_string(),
         priority: interceptor.priority,
-        on_error: match interceptor.on_error {
-            OnError::Continue => "continue",
-            OnError::Deny => "deny",
-        },
-        mode: match interceptor.mode {
-            Mode::Enforce => "enforce",
-            Mode::Monitor => "monitor",
-        },
+        on_error: interceptor.on_error.as_str(),
+        mode: interceptor.mode.as_str(),
         timeout_ms: interceptor.timeout.as_millis(),
-        order: match interceptor.order {
-            Order::Principal => "principal",
-            Order::Session => "session",
-            Order::None => "none",
-        },
+        order: interceptor.order.as_str(),
     }
 }
 

@@ -7,12 +7,12 @@ use std::{
 };
 
 use capsule_core::{
-    dispatch::{Interceptor, Mode, OnError, Order},
+    dispatch::Interceptor,
     hook::Hook,
     quarantine::{Quarantine, QuarantineConfig},
 };
 use capsule_engine::Capsule;
-use capsule_manifest::{self as manifest, Manifest};
+use capsule_manifest::Manifest;
 
 use super::{
     CapsuleError,
@@ -157,7 +157,7 @@ impl Entry {
         };
         self.manifest.iter().flat_map(move |manifest| {
             let capsule: Arc<str> = manifest.capsule.name.as_str().into();
-            let order = order(manifest.runtime.order);
+            let order = manifest.runtime.order;
             let (hook, quarantine) = (hook.clone(), quarantine.clone());
             manifest
                 .interceptors
@@ -167,14 +167,8 @@ impl Entry {
                     event: declared.event.clone(),
                     action: declared.action.as_str().into(),
                     priority: declared.priority,
-                    on_error: match declared.on_error {
-                        manifest::OnError::Continue => OnError::Continue,
-                        manifest::OnError::Deny => OnError::Deny,
-                    },
-                    mode: match declared.mode {
-                        manifest::Mode::Enforce => Mode::Enforce,
-                        manifest::Mode::Monitor => Mode::Monitor,
-                    },
+                    on_error: declared.on_error,
+                    mode: declared.mode,
                     timeout: declared.timeout(),
                     order,
                     hook: hook.clone(),
@@ -199,13 +193,5 @@ fn take_name(
             first: taken.get().clone(),
             second: place.manifest.clone(),
         }),
-    }
-}
-
-fn order(order: manifest::Order) -> Order {
-    match order {
-        manifest::Order::Principal => Order::Principal,
-        manifest::Order::Session => Order::Session,
-        manifest::Order::None => Order::None,
     }
 }

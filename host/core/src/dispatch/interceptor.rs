@@ -1,6 +1,8 @@
 //! One entry of a manifest, bound to what answers it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
 
 use crate::{hook::Hook, quarantine::Quarantine, types::Pattern};
 
@@ -31,7 +33,8 @@ pub struct Interceptor {
 }
 
 /// What a failure of an interceptor does to the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// The event goes on: a broken capsule does not block the pipeline.
     #[default]
@@ -41,7 +44,8 @@ pub enum OnError {
 }
 
 /// Whether an interceptor's verdict counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// It does.
     #[default]
@@ -51,7 +55,8 @@ pub enum Mode {
 }
 
 /// What order the calls of a capsule need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Order {
     /// One after the other for each principal.
     #[default]
@@ -68,5 +73,60 @@ impl Interceptor {
     /// Whether its verdict is recorded and never applied.
     pub fn monitors(&self) -> bool {
         self.mode == Mode::Monitor
+    }
+}
+
+// === impl OnError ===
+
+impl OnError {
+    /// The word for it in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for OnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl Mode ===
+
+impl Mode {
+    /// The word for it in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl Order ===
+
+impl Order {
+    /// The word for it in manifests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Principal => "principal",
+            Self::Session => "session",
+            Self::None => "none",
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 #[path = "../../../../tests/wat/mod.rs"]
 mod guests;
 
-pub use guests::{bytes as wasm, fields, shell, text};
+pub use guests::{ENDLESS, FAILING, bytes as wasm, fields, shell, text};
 
 /// All modes.
 pub const MODES: [InstanceMode; 3] = [
