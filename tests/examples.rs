@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
-use support::{Ran, capsule, examples, repository};
+use support::{Ran, capsule, examples, guests, repository};
 
 /// Runs the examples over a file of `data`.
 fn outcomes(file: &str) -> Vec<Value> {
@@ -85,6 +85,22 @@ fn events_of_an_agent_meet_every_example() {
         );
     }
     insta::assert_snapshot!(text);
+}
+
+/// A panic is a trap, and its message reaches the log.
+#[test]
+fn a_panic_of_a_guest_is_heard() {
+    let mut command = capsule(&["run", "--no-cache"]);
+    let ran = Ran::of(
+        command.arg("--capsules").arg(guests()),
+        br#"{"topic":"a.b","payload":7}"#,
+    );
+    let outcome = &ran.outcomes()[0];
+    assert_eq!(outcome["verdict"], "deny");
+    assert_eq!(outcome["by"], "panics");
+    assert_eq!(outcome["steps"][0]["error"], "trap");
+    let heard = |line: &str| line.contains("ERROR capsule: ") && line.contains("cannot bear 7");
+    assert!(ran.stderr.lines().any(heard), "{}", ran.stderr);
 }
 
 /// What `check` says of the examples is what it would say of a release.

@@ -143,15 +143,24 @@ pub fn capsule(args: &[&str]) -> Command {
     command
 }
 
-/// The capsules that `cargo xtask capsules` builds.
+/// The example capsules, built.
 pub fn examples() -> PathBuf {
-    let built = repository().join("target/capsules");
+    built("target/capsules")
+}
+
+/// The capsules of `tests/guests`, built.
+pub fn guests() -> PathBuf {
+    built("target/test-capsules")
+}
+
+fn built(path: &str) -> PathBuf {
+    let path = repository().join(path);
     assert!(
-        built.join("tool-guard/Capsule.toml").is_file(),
-        "{} is missing: `cargo xtask capsules` builds it, and `cargo xtask test` does so first",
-        built.display()
+        path.is_dir(),
+        "{} is missing: `cargo xtask test` builds it before it tests",
+        path.display()
     );
-    built
+    path
 }
 
 /// The root of the repository.

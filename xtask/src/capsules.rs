@@ -1,6 +1,10 @@
 //! Builds the example capsules.
 
-use std::{fs, io::IsTerminal as _, path::Path};
+use std::{
+    fs,
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use capsule_build::{BuildOptions, Toolchain};
@@ -26,14 +30,33 @@ pub(crate) fn run(options: &setup::Options) -> Result<()> {
 pub(crate) fn build(options: &setup::Options, report: &mut Report) -> Result<Toolchain> {
     let toolchain = options.toolchain(report)?;
     report.step("build the capsules", || {
-        let out = workspace::capsules();
-        let mut names = Vec::new();
-        for dir in workspace::examples()? {
-            names.push(build_one(&dir, &out, &toolchain, options.offline)?);
-        }
-        remove_others(&out, &names)
+        let examples = workspace::examples()?;
+        build_all(
+            &examples,
+            &workspace::capsules(),
+            &toolchain,
+            options.offline,
+        )
     })?;
     Ok(toolchain)
+}
+
+/// Builds the capsules that only tests use.
+///
+/// # Errors
+///
+/// One of them does not build.
+pub(crate) fn build_for_tests(toolchain: &Toolchain, offline: bool) -> Result<()> {
+    let out = workspace::test_capsules();
+    build_all(&workspace::test_guests()?, &out, toolchain, offline)
+}
+
+fn build_all(dirs: &[PathBuf], out: &Path, toolchain: &Toolchain, offline: bool) -> Result<()> {
+    let mut names = Vec::new();
+    for dir in dirs {
+        names.push(build_one(dir, out, toolchain, offline)?);
+    }
+    remove_others(out, &names)
 }
 
 fn build_one(dir: &Path, out: &Path, toolchain: &Toolchain, offline: bool) -> Result<String> {

@@ -46,6 +46,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         documentation(&mut report, strict)?;
     }
     let toolchain = capsules::build(&options.setup, &mut report)?;
+    report.step("build the capsules of the tests", || {
+        capsules::build_for_tests(&toolchain, options.setup.offline)
+    })?;
     report.step("tests of the host and the SDK", || {
         on_terminal(cargo().args(["test", "--workspace"]))
     })?;

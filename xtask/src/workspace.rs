@@ -38,6 +38,20 @@ pub(crate) fn examples() -> Result<Vec<PathBuf>> {
     capsules_in(&root().join("examples"))
 }
 
+/// Where the capsules that only tests use are, one directory each.
+pub(crate) fn test_capsules() -> PathBuf {
+    root().join("target/test-capsules")
+}
+
+/// The directories of the capsules that only tests use, sorted.
+///
+/// # Errors
+///
+/// `tests/guests` cannot be read.
+pub(crate) fn test_guests() -> Result<Vec<PathBuf>> {
+    capsules_in(&root().join("tests/guests"))
+}
+
 /// The directories in `dir` that hold a `Capsule.toml`, sorted.
 ///
 /// # Errors
