@@ -12,7 +12,8 @@ pub(crate) struct GuestLog {
     capsule: Arc<str>,
     max_lines: u32,
     max_line_bytes: usize,
-    lines: u32,
+    /// Lines written in this call.
+    pub(crate) lines: u32,
     /// Whether the operator was told that this call's log is cut.
     cut_reported: bool,
     stdout: Vec<u8>,

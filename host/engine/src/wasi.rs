@@ -143,3 +143,31 @@ impl HostMonotonicClock for StoppedClock {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(granted: bool) -> (Output, Arc<Mutex<GuestLog>>) {
+        let log = Arc::new(Mutex::new(GuestLog::new("noisy".into(), 2, 10)));
+        let output = Output {
+            stream: Stream::Stdout,
+            log: granted.then(|| Arc::clone(&log)),
+        };
+        (output, log)
+    }
+
+    #[test]
+    fn what_a_guest_prints_goes_to_its_log_within_its_limits() {
+        let (mut stdout, log) = output(true);
+        stdout.write(Bytes::from_static(b"a\nb\nc\nd\n")).unwrap();
+        assert_eq!(log.lock().lines, 2, "the rest is cut");
+    }
+
+    #[test]
+    fn what_may_not_log_prints_nowhere() {
+        let (mut stdout, log) = output(false);
+        stdout.write(Bytes::from_static(b"a\n")).unwrap();
+        assert_eq!(log.lock().lines, 0);
+    }
+}
