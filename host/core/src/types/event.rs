@@ -13,6 +13,9 @@ use super::{Principal, Topic};
 
 /// Most bytes an id, a session, a source or a `traceparent` may have.
 pub const MAX_NAME_BYTES: usize = 256;
+/// What an event counts against a budget beside its texts and its payload;
+/// about what it takes in memory, so that empty ones are not free.
+pub const ENVELOPE_BYTES: usize = 256;
 
 /// What a publisher hands in: everything but a topic may be left out.
 #[derive(Clone, Debug)]
@@ -51,6 +54,21 @@ pub struct Event {
     pub time: SystemTime,
     /// How many times a capsule published on the way to it.
     pub hops: u32,
+    /// Who made it.
+    pub kind: Kind,
+}
+
+/// Who made an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The application around the host.
+    #[default]
+    Application,
+    /// A capsule, while it answered another event.
+    Capsule,
+    /// The host, about itself; its topic is under `host.`.
+    Host,
 }
 
 /// The id of an event.
@@ -185,6 +203,7 @@ impl Draft {
             seq,
             time: self.time.unwrap_or_else(SystemTime::now),
             hops: 0,
+            kind: Kind::Application,
         }
     }
 }
@@ -192,6 +211,14 @@ impl Draft {
 // === impl Event ===
 
 impl Event {
+    /// What it counts against a budget of bytes when it carries `payload`:
+    /// that, its texts, and a flat [`ENVELOPE_BYTES`] for the rest.
+    pub fn size(&self, payload: &Bytes) -> usize {
+        let names = [&self.session, &self.source, &self.traceparent];
+        let names: usize = names.into_iter().flatten().map(|n| n.as_str().len()).sum();
+        ENVELOPE_BYTES + self.topic.as_str().len() + names + payload.len()
+    }
+
     /// When it was published, in milliseconds since the Unix epoch; 0 for
     /// times before it.
     pub fn time_ms(&self) -> u64 {

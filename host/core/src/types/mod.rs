@@ -6,7 +6,7 @@ mod principal;
 mod topic;
 
 pub use self::{
-    event::{Draft, Event, EventId, MAX_NAME_BYTES, Name, NameError},
+    event::{Draft, ENVELOPE_BYTES, Event, EventId, Kind, MAX_NAME_BYTES, Name, NameError},
     principal::{Principal, PrincipalError},
     topic::{MAX_SEGMENTS, MAX_TOPIC_BYTES, Pattern, Topic, TopicError},
 };
