@@ -1,17 +1,17 @@
 //! Takes events in and sets them on their way.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{
-    Counters, Interceptor, Outcome, Plan, Running,
-    plan::{CapsuleNumbers, Chain},
+    Counters, Delivery, Interceptor, Outcome, Plan, Running,
+    plan::{Chain, LaneGroups},
 };
 use crate::{
-    lane::{Lanes, LanesFull, Tickets},
+    lane::{LaneConfig, Lanes, NoRoom, Tickets, Visit},
     types::{Draft, Topic},
 };
 
@@ -24,8 +24,8 @@ use crate::{
 pub struct Dispatcher {
     config: DispatchConfig,
     plan: ArcSwap<Plan>,
-    numbers: Mutex<CapsuleNumbers>,
-    lanes: Arc<Lanes>,
+    groups: Mutex<LaneGroups>,
+    lanes: Arc<Lanes<Delivery>>,
     counters: Arc<Counters>,
     tasks: TaskTracker,
 }
@@ -33,9 +33,9 @@ pub struct Dispatcher {
 /// The limits of a [`Dispatcher`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchConfig {
-    /// How many events of one (capsule, principal) may be under way; the next
-    /// one waits or is refused, as its publisher asks. Default 64.
-    pub lane_capacity: NonZeroUsize,
+    /// How many events may be under way, in each lane and in all; the next one
+    /// waits or is refused, as its publisher asks.
+    pub lanes: LaneConfig,
     /// How long the hooks of one chain may take together. Waiting for a turn
     /// behind earlier events does not count: their own time-outs bound it.
     /// Default 5 s.
@@ -53,13 +53,23 @@ pub enum PublishError {
         /// The topic.
         topic: Topic,
     },
-    /// A lane that the event would visit is full.
+    /// There is no room for the event at the moment.
     #[error("{full}")]
     Full {
-        /// Which lane, and how full.
-        full: LanesFull,
+        /// What is full.
+        full: NoRoom,
         /// The event.
         draft: Box<Draft>,
+    },
+    /// The event alone is larger than all events under way may be.
+    #[error(
+        "an event of {bytes} bytes is larger than the host takes: {max} bytes (`in_flight_bytes` under [dispatch])"
+    )]
+    TooLarge {
+        /// What the event counts.
+        bytes: u64,
+        /// What all events under way may count together.
+        max: u64,
     },
     /// The host is shutting down.
     #[error("the host is shutting down and takes no more events")]
@@ -74,7 +84,7 @@ pub enum PublishError {
 impl Default for DispatchConfig {
     fn default() -> Self {
         Self {
-            lane_capacity: const { NonZeroUsize::new(64).unwrap() },
+            lanes: LaneConfig::default(),
             chain_deadline: Duration::from_secs(5),
         }
     }
@@ -85,11 +95,11 @@ impl Default for DispatchConfig {
 impl Dispatcher {
     /// A dispatcher with nothing to ask: every event is admitted.
     pub fn new(config: DispatchConfig) -> Self {
-        let mut numbers = CapsuleNumbers::default();
+        let mut groups = LaneGroups::default();
         Self {
-            plan: ArcSwap::from_pointee(Plan::new(Vec::new(), &mut numbers)),
-            numbers: Mutex::new(numbers),
-            lanes: Arc::new(Lanes::new(config.lane_capacity)),
+            plan: ArcSwap::from_pointee(Plan::new(Vec::new(), &mut groups)),
+            groups: Mutex::new(groups),
+            lanes: Arc::new(Lanes::new(config.lanes)),
             counters: Arc::default(),
             tasks: TaskTracker::new(),
             config,
@@ -100,9 +110,10 @@ impl Dispatcher {
     /// with those they started with.
     pub fn install(&self, interceptors: Vec<Interceptor>) {
         // The lock is kept over the swap, so that the plan installed last stays.
-        let mut numbers = self.numbers.lock();
+        let mut groups = self.groups.lock();
         self.plan
-            .store(Arc::new(Plan::new(interceptors, &mut numbers)));
+            .store(Arc::new(Plan::new(interceptors, &mut groups)));
+        groups.prune();
     }
 
     /// Everything that intercepts at the moment.
@@ -125,8 +136,7 @@ impl Dispatcher {
         let token = self.tasks.token();
         let draft = self.check(draft)?;
         let chain = self.plan.load().chain(draft.topic());
-        let lanes = chain.lanes(&draft);
-        match self.lanes.try_enter(draft.principal(), lanes) {
+        match self.lanes.try_enter(&visit(&chain, &draft)) {
             Ok(tickets) => Ok(self.start(draft, chain, tickets, token)),
             Err(full) => {
                 self.counters.refused();
@@ -149,8 +159,7 @@ impl Dispatcher {
         let token = self.tasks.token();
         let draft = self.check(draft)?;
         let chain = self.plan.load().chain(draft.topic());
-        let lanes = chain.lanes(&draft);
-        let tickets = self.lanes.enter(draft.principal(), lanes).await;
+        let tickets = self.lanes.enter(&visit(&chain, &draft)).await;
         Ok(self.start(draft, chain, tickets, token))
     }
 
@@ -196,6 +205,10 @@ impl Dispatcher {
                 topic: draft.topic().clone(),
             });
         }
+        let (bytes, max) = (draft.size() as u64, self.lanes.max_in_flight().bytes);
+        if bytes > max {
+            return Err(PublishError::TooLarge { bytes, max });
+        }
         if self.tasks.is_closed() {
             return Err(PublishError::Closed {
                 draft: Box::new(draft),
@@ -208,7 +221,7 @@ impl Dispatcher {
         &self,
         draft: Draft,
         chain: Arc<Chain>,
-        tickets: Tickets,
+        tickets: Tickets<Delivery>,
         token: TaskTrackerToken,
     ) -> Running {
         self.counters.published();
@@ -222,5 +235,17 @@ impl Dispatcher {
             deadline,
             token,
         )
+    }
+}
+
+/// What an event wants of the lanes.
+fn visit(chain: &Chain, draft: &Draft) -> Visit {
+    Visit {
+        principal: draft.principal().cloned(),
+        scopes: chain.lanes(draft).collect(),
+        announces: false,
+        delivers: false,
+        bytes: draft.size() as u64,
+        is_nested: false,
     }
 }

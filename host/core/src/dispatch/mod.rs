@@ -2,6 +2,7 @@
 //! answers come to.
 
 mod counters;
+mod delivery;
 mod dispatcher;
 mod interceptor;
 mod outcome;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use self::{
     counters::{Counters, Snapshot},
+    delivery::Delivery,
     dispatcher::{DispatchConfig, Dispatcher, PublishError},
     interceptor::{Interceptor, Mode, OnError, Order},
     outcome::{Decision, Outcome, Step, StepVerdict},

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 
 use super::{Interceptor, Order};
 use crate::{
-    lane::LaneScope,
+    lane::{LaneGroup, LaneScope},
     topic::{TopicTree, TopicTreeBuilder},
     types::{Draft, Topic},
 };
@@ -26,8 +26,8 @@ pub struct Plan {
     interceptors: Vec<Arc<Interceptor>>,
     /// Indices of `interceptors` by pattern.
     tree: TopicTree<u32>,
-    /// A number for each capsule; the number of an interceptor's capsule.
-    capsules: Vec<u32>,
+    /// The lanes of each interceptor's capsule.
+    groups: Vec<Arc<LaneGroup>>,
     chains: RwLock<HashMap<Topic, Arc<Chain>, RandomState>>,
 }
 
@@ -53,30 +53,33 @@ pub(super) struct Stage {
 
 #[derive(Debug)]
 struct Lane {
-    capsule: u32,
+    group: Arc<LaneGroup>,
     per_session: bool,
 }
 
-/// Numbers for capsules that stay the same from one plan to the next, so that
-/// the order of a capsule's calls holds across a reload.
+/// The lanes of each capsule, the same from one plan to the next, so that the
+/// order of a capsule's calls holds across a reload.
 #[derive(Debug, Default)]
-pub(super) struct CapsuleNumbers(HashMap<Arc<str>, u32>);
+pub(super) struct LaneGroups {
+    next: u32,
+    of: HashMap<Arc<str>, Arc<LaneGroup>>,
+}
 
 // === impl Plan ===
 
 impl Plan {
     /// Orders `interceptors` as chains run them: by priority, then capsule
     /// id, then their order here, which is that of declaration.
-    pub(super) fn new(mut interceptors: Vec<Interceptor>, numbers: &mut CapsuleNumbers) -> Self {
+    pub(super) fn new(mut interceptors: Vec<Interceptor>, groups: &mut LaneGroups) -> Self {
         interceptors.sort_by(|a, b| (a.priority, &a.capsule).cmp(&(b.priority, &b.capsule)));
         let mut tree = TopicTreeBuilder::default();
         for (index, interceptor) in (0..).zip(&interceptors) {
             tree.insert(&interceptor.event, index);
         }
         Self {
-            capsules: interceptors
+            groups: interceptors
                 .iter()
-                .map(|i| numbers.number(&i.capsule))
+                .map(|i| groups.group(&i.capsule))
                 .collect(),
             interceptors: interceptors.into_iter().map(Arc::new).collect(),
             tree: tree.build(),
@@ -112,16 +115,16 @@ impl Plan {
         let mut last_use = Vec::new();
         let mut stages = Vec::with_capacity(found.len());
         for index in found.into_iter().map(|index| index as usize) {
-            let (Some(interceptor), Some(&capsule)) =
-                (self.interceptors.get(index), self.capsules.get(index))
+            let (Some(interceptor), Some(group)) =
+                (self.interceptors.get(index), self.groups.get(index))
             else {
                 continue;
             };
-            let lane = match lane_of.entry(capsule) {
+            let lane = match lane_of.entry(&interceptor.capsule) {
                 Entry::Occupied(lane) => *lane.get(),
                 Entry::Vacant(new) => {
                     lanes.push(Lane {
-                        capsule,
+                        group: group.clone(),
                         per_session: interceptor.order == Order::Session,
                     });
                     last_use.push(0);
@@ -170,17 +173,26 @@ impl Chain {
     /// The lanes that `event` visits, as the stages count them.
     pub(super) fn lanes(&self, event: &Draft) -> impl Iterator<Item = LaneScope> {
         self.lanes.iter().map(|lane| LaneScope {
-            capsule: lane.capsule,
+            group: lane.group.clone(),
             session: event.session().filter(|_| lane.per_session).cloned(),
         })
     }
 }
 
-// === impl CapsuleNumbers ===
+// === impl LaneGroups ===
 
-impl CapsuleNumbers {
-    fn number(&mut self, capsule: &Arc<str>) -> u32 {
-        let next = self.0.len() as u32;
-        *self.0.entry(capsule.clone()).or_insert(next)
+impl LaneGroups {
+    fn group(&mut self, capsule: &Arc<str>) -> Arc<LaneGroup> {
+        let Self { next, of } = self;
+        let new = || {
+            *next += 1;
+            Arc::new(LaneGroup::new(*next))
+        };
+        of.entry(capsule.clone()).or_insert_with(new).clone()
+    }
+
+    /// Forgets capsules that no plan and no event knows any more.
+    pub(super) fn prune(&mut self) {
+        self.of.retain(|_, group| Arc::strong_count(group) > 1);
     }
 }

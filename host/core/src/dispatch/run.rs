@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
 use super::{
-    Counters, Decision, Interceptor, OnError, Outcome, Step, StepVerdict,
+    Counters, Decision, Delivery, Interceptor, OnError, Outcome, Step, StepVerdict,
     plan::{Chain, Stage},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 pub struct Running {
     event: Arc<Event>,
     chain: Arc<Chain>,
-    tickets: Tickets,
+    tickets: Tickets<Delivery>,
     counters: Arc<Counters>,
     accepted: Instant,
     chain_deadline: Duration,
@@ -49,7 +49,7 @@ impl Running {
     pub(super) fn new(
         event: Arc<Event>,
         chain: Arc<Chain>,
-        tickets: Tickets,
+        tickets: Tickets<Delivery>,
         counters: Arc<Counters>,
         chain_deadline: Duration,
         token: TaskTrackerToken,

@@ -1,22 +1,43 @@
 //! Lanes: who may deliver to one (capsule, principal) next.
 //!
-//! Publishing takes, under one short lock, a *ticket* in every lane that the
-//! event will visit. A delivery happens while its ticket is at the head of its
-//! lane. Because all tickets of an event are taken at once, two events that
-//! share lanes stand in the same order in each of them: nothing overlaps,
-//! nothing overtakes, and no two events can wait for each other.
+//! Publishing takes, under one short lock of its principal, a *ticket* in
+//! every lane that the event will visit. A delivery happens while its ticket is
+//! at the head of its lane. Because all tickets of an event are taken at once,
+//! two events that share lanes stand in the same order in each of them: nothing
+//! overlaps, nothing overtakes, and no two events can wait for each other.
+//!
+//! An event that somebody subscribes to takes a place in its principal's
+//! *outbox* beside its tickets: what is admitted leaves the outbox in publish
+//! order, whichever chain ends first.
 //!
 //! A lane exists only while it has tickets or somebody waits for room in it,
-//! so an idle principal costs nothing.
+//! and a principal's entry only while it has lanes, so an idle principal costs
+//! nothing.
 
+mod line;
+mod outbox;
 mod queue;
+mod room;
+mod scope;
 mod table;
+mod tenant;
 mod ticket;
+mod wait;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    table::{LaneScope, Lanes, LanesFull},
+    room::RoomUse,
+    scope::{LaneGroup, LaneScope},
+    table::{LaneConfig, Lanes, NoRoom, Visit},
+    tenant::Refused,
     ticket::Tickets,
 };
+
+/// What leaves an outbox when its turn has come.
+pub trait Deliver: Send {
+    /// Hands it to whoever wants it. Must not block: later events of the same
+    /// principal wait behind it.
+    fn deliver(self);
+}

@@ -1,235 +1,363 @@
 //! All lanes of the host.
 
-use std::{
-    fmt,
-    hash::BuildHasher,
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
-use tokio::sync::Notify;
 
-use super::{Tickets, queue::Queue};
-use crate::types::{Name, Principal};
+use super::{
+    Deliver, LaneScope, Refused, RoomUse, Tickets,
+    line::{Line, Place},
+    room::Room,
+    tenant::{State, Tenant, Wakers, Where},
+    ticket::Held,
+    wait::Waiting,
+};
+use crate::{
+    sync::{AtomicU64, Mutex, Ordering},
+    types::Principal,
+};
 
-/// Locks that the lanes are spread over. A principal's lanes share one, so
-/// that all tickets of an event are taken under a single lock.
+/// Locks that the principals are spread over.
 const SHARDS: usize = 64;
 
 /// All lanes of the host.
 #[derive(Debug)]
-pub struct Lanes {
-    shards: Box<[Mutex<Shard>]>,
+pub struct Lanes<D> {
+    shards: Box<[Mutex<Shard<D>>]>,
     hasher: RandomState,
-    capacity: NonZeroUsize,
-    /// Counts the events let in; added to under the lock of their shard.
+    pub(super) config: LaneConfig,
+    pub(super) room: Room,
+    /// The lanes of those who have none of their own.
+    pub(super) shared: Tenant<D>,
+    /// Counts the events let in; added to under the lock of their principal.
     entries: AtomicU64,
 }
 
-/// What, beside the principal, tells the lanes of an event apart.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LaneScope {
-    /// The capsule, by a number that is its own for the life of the host.
-    pub capsule: u32,
-    /// The session, for a capsule with one lane per session.
-    pub session: Option<Name>,
+/// The bounds of [`Lanes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneConfig {
+    /// Events of one (capsule, principal) under way; and of one principal that
+    /// are not delivered to subscriptions yet. Default 64.
+    pub capacity: NonZeroUsize,
+    /// Lanes of one capsule; principals beyond share one. Default 10,000.
+    pub max_lanes_per_capsule: usize,
+    /// Events of the whole host under way, and their bytes. Default 65,536
+    /// events (at most 8,388,607) and 256 MiB (at most 1 TiB less a byte).
+    pub in_flight: RoomUse,
 }
 
-/// A lane that an event would visit has no room left.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} has {capacity} events in its lane already", Tenant(.principal))]
-#[non_exhaustive]
-pub struct LanesFull {
-    /// Whose lane it is; `None` is the system itself.
+/// What an event wants of the lanes.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// Whose event it is; `None` is the system itself.
     pub principal: Option<Principal>,
-    /// How many events the lane holds.
-    pub capacity: usize,
+    /// The lanes it visits; distinct. The tickets have their order.
+    pub scopes: SmallVec<[LaneScope; 4]>,
+    /// Whether it is shown to somebody before its chain runs.
+    pub announces: bool,
+    /// Whether it is delivered to somebody when it is admitted.
+    pub delivers: bool,
+    /// What it counts against the host's bound.
+    pub bytes: u64,
+    /// Whether it was made by a hook: then it goes before those who wait for
+    /// room in a lane, for they may wait for the very event that made it.
+    pub is_nested: bool,
 }
 
-/// A publisher's place in the line for room in one lane.
-#[derive(Debug)]
-struct Waiting<'a> {
-    lanes: &'a Lanes,
-    key: LaneKey,
-    room: Arc<Notify>,
+/// There is no room for an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoRoom {
+    /// A lane that it would visit is full.
+    #[error("{} has {capacity} events in its lane already", Tenancy(.principal))]
+    Lane {
+        /// Whose lane it is; `None` is the system itself.
+        principal: Option<Principal>,
+        /// How many events the lane holds.
+        capacity: usize,
+    },
+    /// Too many events wait to be delivered in their principal's order.
+    #[error("{} has {capacity} events that are not delivered yet", Tenancy(.principal))]
+    Outbox {
+        /// Whose events; `None` is the system itself.
+        principal: Option<Principal>,
+        /// How many may be.
+        capacity: usize,
+    },
+    /// The host has as many events under way as it may.
+    #[error(
+        "the host has {} events of {} bytes under way; it may have {} of {} \
+         (`in_flight_events`, `in_flight_bytes` under [dispatch])",
+        .used.events, .used.bytes, .max.events, .max.bytes
+    )]
+    Host {
+        /// What is under way.
+        used: RoomUse,
+        /// What may be.
+        max: RoomUse,
+    },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LaneKey {
-    pub(super) principal: Option<Principal>,
-    pub(super) scope: LaneScope,
+type Shard<D> = HashMap<Option<Principal>, Arc<Tenant<D>>, RandomState>;
+
+struct Tenancy<'a>(&'a Option<Principal>);
+
+// === impl LaneConfig ===
+
+impl Default for LaneConfig {
+    fn default() -> Self {
+        Self {
+            capacity: const { NonZeroUsize::new(64).unwrap() },
+            max_lanes_per_capsule: 10_000,
+            in_flight: RoomUse {
+                events: 65_536,
+                bytes: 256 << 20,
+            },
+        }
+    }
 }
 
-type Shard = HashMap<LaneKey, Queue, RandomState>;
+// === impl Visit ===
 
-struct Tenant<'a>(&'a Option<Principal>);
+impl Visit {
+    /// Whether those who wait in `line` are no obstacle.
+    pub(super) fn passes(&self, line: &Line, own: Option<Place>) -> bool {
+        self.is_nested || line.lets(own)
+    }
+}
 
 // === impl Lanes ===
 
-impl Lanes {
-    /// No lanes yet; each will hold up to `capacity` events.
-    pub fn new(capacity: NonZeroUsize) -> Self {
-        let hasher = RandomState::default();
+impl<D: Deliver> Lanes<D> {
+    /// No lanes yet.
+    pub fn new(config: LaneConfig) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher,
-            capacity,
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+            hasher: RandomState::default(),
+            room: Room::new(config.in_flight),
+            shared: Tenant::new(None),
             entries: AtomicU64::new(0),
+            config,
         }
     }
 
-    /// Takes a ticket in each of `scopes`, all or none.
-    ///
-    /// `scopes` are distinct; the tickets have their order. Does not block.
+    /// Takes a ticket in each lane of `visit`, a place in the outbox if it
+    /// delivers, and room in the host: all or nothing. Does not block.
     ///
     /// # Errors
     ///
-    /// [`LanesFull`] if one of the lanes has no room, or if a publisher waits
-    /// for room in it already.
-    pub fn try_enter(
-        self: &Arc<Self>,
-        principal: Option<&Principal>,
-        scopes: impl IntoIterator<Item = LaneScope>,
-    ) -> Result<Tickets, LanesFull> {
-        let keys = keys(principal, scopes);
-        let mut shard = self.shard(principal).lock();
-        self.take(&mut shard, &keys, None)
-            .map_err(|_full| LanesFull {
-                principal: principal.cloned(),
-                capacity: self.capacity.get(),
-            })
-    }
-
-    /// Takes a ticket in each of `scopes`, all at once, as soon as all have
-    /// room. Publishers that wait for the same lane go in the order in which
-    /// they came. Dropping the future leaves the line.
-    pub async fn enter(
-        self: &Arc<Self>,
-        principal: Option<&Principal>,
-        scopes: impl IntoIterator<Item = LaneScope>,
-    ) -> Tickets {
-        let keys = keys(principal, scopes);
-        let mut place: Option<Waiting<'_>> = None;
-        loop {
-            match self.take_or_wait(principal, &keys, place.as_ref()) {
-                Ok(tickets) => return tickets,
-                Err(Some(next)) => place = Some(next),
-                Err(None) => {}
-            }
-            if let Some(place) = &place {
-                place.room.notified().await;
-            }
+    /// [`NoRoom`] says what is full, or has publishers waiting for room.
+    pub fn try_enter(self: &Arc<Self>, visit: &Visit) -> Result<Tickets<D>, NoRoom> {
+        if let Some(tickets) = self.enter_free(visit) {
+            return Ok(tickets);
         }
-    }
-
-    /// How many tickets a lane holds at most.
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity.get()
-    }
-
-    /// How many lanes exist at the moment. Takes every lock in turn.
-    pub fn count(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
-    }
-
-    /// Takes all tickets, or a place in the line of the first lane without
-    /// room; `None` if that is the line in which the caller was just called.
-    fn take_or_wait(
-        self: &Arc<Self>,
-        principal: Option<&Principal>,
-        keys: &[LaneKey],
-        place: Option<&Waiting<'_>>,
-    ) -> Result<Tickets, Option<Waiting<'_>>> {
-        let mut shard = self.shard(principal).lock();
-        self.take(&mut shard, keys, place).map_err(|full| {
-            let waits_there = place.is_some_and(|place| place.key == *full);
-            (!waits_there).then(|| Waiting {
-                lanes: self,
-                key: full.clone(),
-                room: shard.entry(full.clone()).or_default().wait(),
-            })
+        self.with_tenant(&visit.principal, |tenant, state, _| {
+            let obstacle = state
+                .obstacle(visit, None, self.config.capacity.get())
+                .or_else(|| (!self.room.try_take(visit.bytes)).then_some(Where::Host));
+            match obstacle {
+                Some(place) => Err(self.no_room(visit, &place)),
+                None => Ok(self.take(tenant, state, visit)),
+            }
         })
     }
 
-    /// Takes all tickets or names the first lane without room. `place` is the
-    /// caller's own in the line of one of them.
-    fn take<'k>(
-        self: &Arc<Self>,
-        shard: &mut Shard,
-        keys: &'k [LaneKey],
-        place: Option<&Waiting<'_>>,
-    ) -> Result<Tickets, &'k LaneKey> {
-        let full = keys.iter().find(|key| {
-            shard.get(*key).is_some_and(|queue| {
-                let own = place.filter(|place| place.key == **key);
-                let is_next = queue.is_next(own.map(|place| &place.room));
-                queue.held() >= self.capacity.get() || !is_next
-            })
-        });
-        match full {
-            Some(full) => Err(full),
-            None => Ok(Tickets::new(
-                self.clone(),
-                self.entries.fetch_add(1, Ordering::Relaxed),
-                keys.iter().map(|key| {
-                    let number = shard.entry(key.clone()).or_default().push();
-                    (key.clone(), number)
-                }),
-            )),
+    /// As [`try_enter`](Self::try_enter), as soon as there is room. Publishers
+    /// that wait for the same lane go in the order in which they came, and of
+    /// all that wait for the host's own bound each principal has one in line.
+    /// Dropping the future leaves the line.
+    pub async fn enter(self: &Arc<Self>, visit: &Visit) -> Tickets<D> {
+        match self.enter_free(visit) {
+            Some(tickets) => tickets,
+            None => Waiting::new(self, visit).await,
         }
     }
 
-    /// Runs `act` on the lane, and removes the lane if nobody would miss it.
-    pub(super) fn with<R>(&self, key: &LaneKey, act: impl FnOnce(&mut Queue) -> R) -> Option<R> {
-        let mut shard = self.shard(key.principal.as_ref()).lock();
-        let queue = shard.get_mut(key)?;
-        let result = act(queue);
-        if queue.is_idle() {
-            shard.remove(key);
+    /// Takes a ticket in each lane of `visit` that has room and in which none
+    /// of `ancestors`, the entries of events that wait for this one, stands;
+    /// and says of each of the others why not, by its index.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom::Host`] if the host has none.
+    pub fn enter_some(
+        self: &Arc<Self>,
+        mut visit: Visit,
+        ancestors: &[u64],
+    ) -> Result<(Tickets<D>, Vec<Option<Refused>>), NoRoom> {
+        if !self.room.try_take(visit.bytes) {
+            return Err(self.no_room(&visit, &Where::Host));
         }
+        let principal = visit.principal.clone();
+        Ok(self.with_tenant(&principal, |tenant, state, _| {
+            let refused = self.refusals(state, &visit, ancestors);
+            let mut reasons = refused.iter();
+            visit
+                .scopes
+                .retain(|_| reasons.next().is_some_and(Option::is_none));
+            (self.take(tenant, state, &visit), refused)
+        }))
+    }
+
+    /// How many lanes exist at the moment.
+    pub fn count(&self) -> usize {
+        self.sum(|shard| {
+            let lanes = |tenant: &Arc<Tenant<D>>| tenant.state.lock().lanes();
+            shard.values().map(lanes).sum()
+        })
+    }
+
+    /// How many principals have events under way or wait for room. Takes every
+    /// lock in turn.
+    pub fn principals(&self) -> usize {
+        self.sum(|shard| shard.len())
+    }
+
+    /// What is under way.
+    pub fn in_flight(&self) -> RoomUse {
+        self.room.used()
+    }
+
+    /// What may be under way.
+    pub fn max_in_flight(&self) -> RoomUse {
+        self.room.max()
+    }
+
+    fn sum(&self, count: impl Fn(&Shard<D>) -> usize) -> usize {
+        self.shards.iter().map(|shard| count(&shard.lock())).sum()
+    }
+
+    /// Takes room for an event whose order matters to nobody, if there is.
+    fn enter_free(self: &Arc<Self>, visit: &Visit) -> Option<Tickets<D>> {
+        let is_free = visit.scopes.is_empty() && !visit.delivers && !visit.announces;
+        (is_free && self.room.try_take(visit.bytes))
+            .then(|| Tickets::new(self, None, visit, self.next_entry(), Held::default()))
+    }
+
+    fn refusals(&self, state: &State<D>, visit: &Visit, ancestors: &[u64]) -> Vec<Option<Refused>> {
+        let shared = self.shared.state.lock();
+        let capacity = self.config.capacity.get();
+        let refuses = |scope| state.refuses(scope, &shared, ancestors, capacity);
+        visit.scopes.iter().map(refuses).collect()
+    }
+
+    /// Runs `act` on the entry of a principal, which is made if need be.
+    pub(super) fn with_tenant<R>(
+        &self,
+        principal: &Option<Principal>,
+        mut act: impl FnMut(&Arc<Tenant<D>>, &mut State<D>, &mut Wakers) -> R,
+    ) -> R {
+        loop {
+            let tenant = self.tenant(principal);
+            if let Some(result) = self.change(&tenant, |state, wakers| act(&tenant, state, wakers))
+            {
+                return result;
+            }
+            // Whoever found it idle is about to remove it; this does so first.
+            self.remove(&tenant);
+        }
+    }
+
+    /// Runs `act` on a principal's entry, then removes the entry if nobody
+    /// would miss it, and wakes. `None` if it was removed before.
+    pub(super) fn change<R>(
+        &self,
+        tenant: &Arc<Tenant<D>>,
+        act: impl FnOnce(&mut State<D>, &mut Wakers) -> R,
+    ) -> Option<R> {
+        let mut wakers = Wakers::new();
+        let mut state = tenant.state.lock();
+        if state.gone {
+            return None;
+        }
+        let result = act(&mut state, &mut wakers);
+        state.gone = state.is_idle();
+        let gone = state.gone;
+        drop(state);
+        if gone {
+            self.remove(tenant);
+        }
+        // Woken outside of the lock: a waker may run other code.
+        wakers.into_iter().for_each(Waker::wake);
         Some(result)
     }
 
+    fn tenant(&self, principal: &Option<Principal>) -> Arc<Tenant<D>> {
+        let mut shard = self.shard(principal).lock();
+        match shard.get(principal) {
+            Some(tenant) => tenant.clone(),
+            None => {
+                let tenant = Arc::new(Tenant::new(principal.clone()));
+                shard.insert(principal.clone(), tenant.clone());
+                tenant
+            }
+        }
+    }
+
+    fn remove(&self, tenant: &Arc<Tenant<D>>) {
+        let mut shard = self.shard(&tenant.principal).lock();
+        let at = shard.get(&tenant.principal);
+        if at.is_some_and(|at| Arc::ptr_eq(at, tenant)) {
+            shard.remove(&tenant.principal);
+            if shard.is_empty() {
+                shard.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Takes everything; there is room.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        tenant: &Arc<Tenant<D>>,
+        state: &mut State<D>,
+        visit: &Visit,
+    ) -> Tickets<D> {
+        let entry = self.next_entry();
+        let max_lanes = self.config.max_lanes_per_capsule;
+        let push = |scope: &LaneScope| state.push(scope, entry, &self.shared.state, max_lanes);
+        let held = Held {
+            tickets: visit.scopes.iter().map(push).map(Some).collect(),
+            announcement: visit.announces.then(|| state.announced.push()),
+            delivery: visit.delivers.then(|| state.outbox.push()),
+        };
+        Tickets::new(self, Some(tenant), visit, entry, held)
+    }
+
+    fn next_entry(&self) -> u64 {
+        self.entries.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn no_room(&self, visit: &Visit, place: &Where) -> NoRoom {
+        let principal = visit.principal.clone();
+        let capacity = self.config.capacity.get();
+        match place {
+            Where::Lane(_) => NoRoom::Lane {
+                principal,
+                capacity,
+            },
+            Where::Outbox => NoRoom::Outbox {
+                principal,
+                capacity,
+            },
+            Where::Host => NoRoom::Host {
+                used: self.room.used(),
+                max: self.room.max(),
+            },
+        }
+    }
+
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
-    fn shard(&self, principal: Option<&Principal>) -> &Mutex<Shard> {
+    fn shard(&self, principal: &Option<Principal>) -> &Mutex<Shard<D>> {
         let hash = self.hasher.hash_one(principal);
         &self.shards[hash as usize % self.shards.len()]
     }
 }
 
-fn keys(
-    principal: Option<&Principal>,
-    scopes: impl IntoIterator<Item = LaneScope>,
-) -> SmallVec<[LaneKey; 4]> {
-    scopes
-        .into_iter()
-        .map(|scope| LaneKey {
-            principal: principal.cloned(),
-            scope,
-        })
-        .collect()
-}
+// === impl Tenancy ===
 
-// === impl Waiting ===
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let capacity = self.lanes.capacity();
-        self.lanes
-            .with(&self.key, |queue| queue.stop_waiting(&self.room, capacity));
-    }
-}
-
-// === impl Tenant ===
-
-impl fmt::Display for Tenant<'_> {
+impl fmt::Display for Tenancy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(principal) => write!(f, "principal `{principal}`"),

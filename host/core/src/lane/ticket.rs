@@ -3,35 +3,77 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use smallvec::SmallVec;
 
-use super::{Lanes, table::LaneKey};
+use super::{
+    Deliver, LaneScope, Lanes, Visit,
+    outbox::{Batch, Outbox},
+    tenant::{Ready, State, Tenant, Wakers},
+};
 
-/// The tickets of one event, one a lane. Dropping them gives back all that
-/// are still held.
+/// The tickets of one event, one a lane, and its place in the outbox. Dropping
+/// them gives back all that are still held, and empties the place.
 #[derive(Debug)]
 #[must_use = "dropping the tickets gives up the event's place"]
-pub struct Tickets {
-    lanes: Arc<Lanes>,
+pub struct Tickets<D: Deliver> {
+    lanes: Arc<Lanes<D>>,
+    /// `None` for an event whose order matters to nobody.
+    tenant: Option<Arc<Tenant<D>>>,
     entry: u64,
-    held: SmallVec<[Option<(LaneKey, u64)>; 4]>,
+    bytes: u64,
+    held: Held,
+    /// Its room has been given back, or is given back with its delivery.
+    settled: bool,
+}
+
+/// What an event holds of its principal's state.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) tickets: SmallVec<[Option<Ticket>; 4]>,
+    /// Its place among what is announced.
+    pub(super) announcement: Option<u64>,
+    /// Its place in the outbox.
+    pub(super) delivery: Option<u64>,
+}
+
+/// A place in one lane.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    scope: LaneScope,
+    number: u64,
+    is_shared: bool,
+}
+
+/// Which of a principal's two outboxes.
+type Which<D> = fn(&mut State<D>) -> &mut Outbox<Ready<D>>;
+
+/// Lets somebody else hand out if this one panics.
+struct HandingOut<'a, D: Deliver> {
+    lanes: &'a Lanes<D>,
+    tenant: &'a Arc<Tenant<D>>,
+    which: Which<D>,
 }
 
 // === impl Tickets ===
 
-impl Tickets {
+impl<D: Deliver> Tickets<D> {
     pub(super) fn new(
-        lanes: Arc<Lanes>,
+        lanes: &Arc<Lanes<D>>,
+        tenant: Option<&Arc<Tenant<D>>>,
+        visit: &Visit,
         entry: u64,
-        tickets: impl IntoIterator<Item = (LaneKey, u64)>,
+        held: Held,
     ) -> Self {
         Self {
-            lanes,
+            lanes: lanes.clone(),
+            tenant: tenant.cloned(),
             entry,
-            held: tickets.into_iter().map(Some).collect(),
+            bytes: visit.bytes,
+            held,
+            settled: false,
         }
     }
 
@@ -39,6 +81,16 @@ impl Tickets {
     /// principal have the same order here as in every lane they share.
     pub fn entry(&self) -> u64 {
         self.entry
+    }
+
+    /// Whether one of its lanes is the one that principals share who found as
+    /// many lanes as a capsule may have.
+    pub fn shares_a_lane(&self) -> bool {
+        self.held
+            .tickets
+            .iter()
+            .flatten()
+            .any(|ticket| ticket.is_shared)
     }
 
     /// Waits until the ticket number `index`, counted as they were asked for,
@@ -50,42 +102,189 @@ impl Tickets {
     /// Gives the ticket number `index` back, and lets the next in its lane
     /// go on.
     pub fn release(&mut self, index: usize) {
-        if let Some(ticket) = self.held.get_mut(index) {
-            release(&self.lanes, ticket);
+        let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
+        if let (Some(tenant), Some(ticket)) = (&self.tenant, ticket) {
+            self.lanes.change(tenant, |state, wakers| {
+                ticket.give_back(&self.lanes, state, wakers);
+            });
         }
+    }
+
+    /// Shows the event before its chain runs, when every earlier one of the
+    /// principal that announces has been shown: now, or when the last of them
+    /// is.
+    pub fn announce(&mut self, announcement: D) {
+        let (Some(tenant), Some(number)) = (&self.tenant, self.held.announcement.take()) else {
+            return announcement.deliver();
+        };
+        let ready = Ready {
+            delivery: announcement,
+            bytes: None,
+        };
+        let leaving = self.lanes.change(tenant, |state, _| {
+            state.announced.fill(number, Some(ready));
+            state.announced.begin()
+        });
+        hand_out(&self.lanes, tenant, announced, leaving);
+    }
+
+    /// Gives all tickets back, and delivers when every earlier event of the
+    /// principal that took a place in the outbox has left it: now, or when the
+    /// last of them does.
+    pub fn deliver(mut self, delivery: D) {
+        if self.tenant.is_none() || self.held.delivery.is_none() {
+            return delivery.deliver();
+        }
+        self.settled = true;
+        let bytes = Some(self.bytes);
+        self.settle(Some(Ready { delivery, bytes }));
+    }
+
+    /// Gives everything back and hands out what may leave then.
+    fn settle(&mut self, ready: Option<Ready<D>>) {
+        let Some(tenant) = self.tenant.take() else {
+            return;
+        };
+        let Self { lanes, held, .. } = self;
+        if let Some(number) = held.announcement.take() {
+            let leaving = lanes.change(&tenant, |state, _| {
+                state.announced.fill(number, None);
+                state.announced.begin()
+            });
+            hand_out(lanes, &tenant, announced, leaving);
+        }
+        if held.is_empty() {
+            return;
+        }
+        let leaving = lanes.change(&tenant, |state, wakers| {
+            for ticket in held.tickets.iter_mut().filter_map(Option::take) {
+                ticket.give_back(lanes, state, wakers);
+            }
+            let number = held.delivery.take()?;
+            state.outbox.fill(number, ready);
+            let leaving = state.outbox.begin();
+            state.call_for_outbox(wakers);
+            Some(leaving)
+        });
+        hand_out(lanes, &tenant, outbox, leaving.flatten());
     }
 
     fn poll_turn(&self, index: usize, cx: &Context<'_>) -> Poll<()> {
-        let Some(Some((key, number))) = self.held.get(index) else {
+        let (Some(tenant), Some(Some(ticket))) = (&self.tenant, self.held.tickets.get(index))
+        else {
             return Poll::Ready(());
         };
-        let here = self
-            .lanes
-            .with(key, |queue| queue.poll_turn(*number, cx.waker()));
-        match here {
-            Some(false) => Poll::Pending,
-            Some(true) | None => Poll::Ready(()),
+        match ticket.poll_turn(&self.lanes, tenant, cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
 
-impl Drop for Tickets {
+impl<D: Deliver> Drop for Tickets<D> {
     fn drop(&mut self) {
-        for ticket in &mut self.held {
-            release(&self.lanes, ticket);
+        self.settle(None);
+        if !self.settled {
+            self.lanes.room.give_back(self.bytes);
         }
     }
 }
 
-fn release(lanes: &Lanes, ticket: &mut Option<(LaneKey, u64)>) {
-    let Some((key, number)) = ticket.take() else {
-        return;
-    };
-    let next = lanes
-        .with(&key, |queue| queue.release(number, lanes.capacity()))
-        .flatten();
-    // Woken outside of the lock: the waker may run other code.
-    if let Some(next) = next {
-        next.wake();
+// === impl Held ===
+
+impl Held {
+    fn is_empty(&self) -> bool {
+        self.delivery.is_none() && self.tickets.iter().all(Option::is_none)
+    }
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    pub(super) fn new(scope: &LaneScope, number: u64, is_shared: bool) -> Self {
+        Self {
+            scope: scope.clone(),
+            number,
+            is_shared,
+        }
+    }
+
+    fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, tenant: &Tenant<D>, waker: &Waker) -> bool {
+        match self.is_shared {
+            true => {
+                let mut shared = lanes.shared.state.lock();
+                shared.poll_turn(&self.scope.shared(), self.number, waker)
+            }
+            false => tenant
+                .state
+                .lock()
+                .poll_turn(&self.scope, self.number, waker),
+        }
+    }
+
+    fn give_back<D: Deliver>(self, lanes: &Lanes<D>, state: &mut State<D>, wakers: &mut Wakers) {
+        if self.is_shared {
+            let mut shared = lanes.shared.state.lock();
+            shared.release(&self.scope.shared(), self.number, wakers);
+            state.release_shared(&self.scope, wakers);
+        } else {
+            state.release(&self.scope, self.number, wakers);
+        }
+    }
+}
+
+// === impl HandingOut ===
+
+impl<D: Deliver> HandingOut<'_, D> {
+    /// Takes what leaves next.
+    fn next(self) -> Batch<Ready<D>> {
+        let leaving = self.lanes.change(self.tenant, |state, wakers| {
+            let leaving = (self.which)(state).go_on();
+            state.call_for_outbox(wakers);
+            leaving
+        });
+        std::mem::forget(self);
+        leaving.unwrap_or_default()
+    }
+}
+
+impl<D: Deliver> Drop for HandingOut<'_, D> {
+    fn drop(&mut self) {
+        let which = self.which;
+        self.lanes
+            .change(self.tenant, |state, _| which(state).end());
+    }
+}
+
+fn announced<D>(state: &mut State<D>) -> &mut Outbox<Ready<D>> {
+    &mut state.announced
+}
+
+fn outbox<D>(state: &mut State<D>) -> &mut Outbox<Ready<D>> {
+    &mut state.outbox
+}
+
+/// Delivers what has left an outbox, and then what may leave next, until that
+/// is nothing.
+fn hand_out<D: Deliver>(
+    lanes: &Lanes<D>,
+    tenant: &Arc<Tenant<D>>,
+    which: Which<D>,
+    leaving: Option<Batch<Ready<D>>>,
+) {
+    let mut batch = leaving.unwrap_or_default();
+    while !batch.is_empty() {
+        let handing_out = HandingOut {
+            lanes,
+            tenant,
+            which,
+        };
+        for Ready { delivery, bytes } in batch {
+            if let Some(bytes) = bytes {
+                lanes.room.give_back(bytes);
+            }
+            delivery.deliver();
+        }
+        batch = handing_out.next();
     }
 }

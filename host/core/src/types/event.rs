@@ -187,6 +187,12 @@ impl Draft {
         self.session.as_ref()
     }
 
+    /// What it counts against a budget of bytes, as [`Event::size`].
+    pub fn size(&self) -> usize {
+        let names = [&self.session, &self.source, &self.traceparent];
+        size(&self.topic, names, &self.payload)
+    }
+
     /// Makes it the event number `seq` of the host.
     #[must_use]
     pub fn into_event(self, seq: u64) -> Event {
@@ -215,8 +221,7 @@ impl Event {
     /// that, its texts, and a flat [`ENVELOPE_BYTES`] for the rest.
     pub fn size(&self, payload: &Bytes) -> usize {
         let names = [&self.session, &self.source, &self.traceparent];
-        let names: usize = names.into_iter().flatten().map(|n| n.as_str().len()).sum();
-        ENVELOPE_BYTES + self.topic.as_str().len() + names + payload.len()
+        size(&self.topic, names, payload)
     }
 
     /// When it was published, in milliseconds since the Unix epoch; 0 for
@@ -228,6 +233,11 @@ impl Event {
             .unwrap_or(Duration::ZERO);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+fn size(topic: &Topic, names: [&Option<Name>; 3], payload: &Bytes) -> usize {
+    let names = names.into_iter().flatten().map(|name| name.as_str().len());
+    ENVELOPE_BYTES + topic.as_str().len() + names.sum::<usize>() + payload.len()
 }
 
 // === impl EventId ===

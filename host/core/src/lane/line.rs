@@ -1,0 +1,114 @@
+//! A line of those who wait, first come first served. Pure state, no lock.
+
+use std::{collections::VecDeque, task::Waker};
+
+/// A place in a [`Line`].
+pub(super) type Place = u64;
+
+/// Who waits, and what each waits for.
+#[derive(Debug)]
+pub(super) struct Line<T = ()> {
+    next: Place,
+    /// Ordered by place.
+    waiting: VecDeque<Waiter<T>>,
+}
+
+#[derive(Debug)]
+struct Waiter<T> {
+    place: Place,
+    wants: T,
+    waker: Option<Waker>,
+}
+
+// === impl Line ===
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            waiting: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Line<T> {
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether whoever stands at `place`, or nowhere, may go: nobody is before
+    /// them.
+    pub(super) fn lets(&self, place: Option<Place>) -> bool {
+        match (self.waiting.front(), place) {
+            (None, _) => true,
+            (Some(first), Some(place)) => first.place == place,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Takes the last place.
+    pub(super) fn join(&mut self, wants: T) -> Place {
+        let place = self.next;
+        self.next += 1;
+        self.waiting.push_back(Waiter {
+            place,
+            wants,
+            waker: None,
+        });
+        place
+    }
+
+    /// Has `waker` called when something changes for `place`.
+    pub(super) fn keep(&mut self, place: Place, waker: &Waker) {
+        if let Some(waiter) = self.waiter(place) {
+            match &mut waiter.waker {
+                Some(kept) => kept.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// Gives a place up and returns what was wanted there.
+    pub(super) fn leave(&mut self, place: Place) -> Option<T> {
+        let index = self.index(place)?;
+        let left = self.waiting.remove(index);
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        left.map(|waiter| waiter.wants)
+    }
+
+    /// What is wanted at `place`.
+    pub(super) fn wants(&mut self, place: Place) -> Option<&mut T> {
+        self.waiter(place).map(|waiter| &mut waiter.wants)
+    }
+
+    /// Everybody's wants, first to last, with who is to be woken about them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut T, &mut Option<Waker>)> {
+        self.waiting
+            .iter_mut()
+            .map(|waiter| (&mut waiter.wants, &mut waiter.waker))
+    }
+
+    /// Who is to be woken because there may be room for the first.
+    pub(super) fn first(&mut self) -> Option<Waker> {
+        self.waiting.front_mut()?.waker.take()
+    }
+
+    fn waiter(&mut self, place: Place) -> Option<&mut Waiter<T>> {
+        let index = self.index(place)?;
+        self.waiting.get_mut(index)
+    }
+
+    fn index(&self, place: Place) -> Option<usize> {
+        self.waiting
+            .binary_search_by_key(&place, |waiter| waiter.place)
+            .ok()
+    }
+}

@@ -1,0 +1,88 @@
+//! What tells the lanes of one principal apart.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use crate::{
+    sync::{AtomicUsize, Ordering},
+    types::Name,
+};
+
+/// The lanes of one capsule, of all principals. It is the same for the life of
+/// the host, so that the order of a capsule's calls holds across a reload.
+#[derive(Debug)]
+pub struct LaneGroup {
+    id: u32,
+    /// How many lanes are open.
+    open: AtomicUsize,
+}
+
+/// What, beside the principal, tells the lanes of an event apart.
+#[derive(Clone, Debug)]
+pub struct LaneScope {
+    /// The capsule.
+    pub group: Arc<LaneGroup>,
+    /// The session, for a capsule with one lane per session.
+    pub session: Option<Name>,
+}
+
+// === impl LaneGroup ===
+
+impl LaneGroup {
+    /// The lanes of the capsule number `id`.
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            open: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many lanes are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Opens one more, unless there are `max`.
+    pub(super) fn try_open(&self, max: usize) -> bool {
+        let opened = self.open.fetch_add(1, Ordering::Relaxed) < max;
+        if !opened {
+            self.close();
+        }
+        opened
+    }
+
+    /// Closes one.
+    pub(super) fn close(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl LaneScope ===
+
+impl LaneScope {
+    /// The same without the session: what those share who have no lane of
+    /// their own.
+    pub(super) fn shared(&self) -> Self {
+        Self {
+            group: Arc::clone(&self.group),
+            session: None,
+        }
+    }
+}
+
+impl PartialEq for LaneScope {
+    fn eq(&self, other: &Self) -> bool {
+        self.group.id == other.group.id && self.session == other.session
+    }
+}
+
+impl Eq for LaneScope {}
+
+impl Hash for LaneScope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.group.id.hash(state);
+        self.session.hash(state);
+    }
+}

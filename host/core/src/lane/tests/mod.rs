@@ -1,0 +1,76 @@
+//! The lanes against a model, step by step and under every schedule that a
+//! random scheduler finds.
+
+mod model;
+#[cfg(shuttle)]
+mod schedules;
+#[cfg(not(shuttle))]
+mod waiting;
+
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use super::*;
+use crate::{sync::Mutex, types::Principal};
+
+/// What is delivered, and where to.
+#[derive(Debug)]
+struct Note(Arc<Mutex<Vec<usize>>>, usize);
+
+impl Deliver for Note {
+    fn deliver(self) {
+        self.0.lock().push(self.1);
+    }
+}
+
+fn lanes(capacity: usize) -> Arc<Lanes<Note>> {
+    Arc::new(Lanes::new(config(capacity)))
+}
+
+fn config(capacity: usize) -> LaneConfig {
+    LaneConfig {
+        capacity: NonZeroUsize::new(capacity).unwrap(),
+        ..LaneConfig::default()
+    }
+}
+
+fn groups<const N: usize>() -> [Arc<LaneGroup>; N] {
+    std::array::from_fn(|id| Arc::new(LaneGroup::new(id as u32)))
+}
+
+fn visit(principal: Option<&Principal>, groups: &[&Arc<LaneGroup>]) -> Visit {
+    let scope = |group: &&Arc<LaneGroup>| LaneScope {
+        group: Arc::clone(group),
+        session: None,
+    };
+    Visit {
+        principal: principal.cloned(),
+        scopes: groups.iter().map(scope).collect(),
+        bytes: 1,
+        ..Visit::default()
+    }
+}
+
+fn principal(name: &str) -> Principal {
+    Principal::new(name).unwrap()
+}
+
+/// Whether the ticket has its turn now.
+fn has_turn(tickets: &Tickets<Note>, index: usize) -> bool {
+    let mut turn = Box::pin(tickets.turn(index));
+    turn.as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_ready()
+}
+
+/// Nothing is left of anything.
+fn assert_empty(lanes: &Lanes<Note>) {
+    assert_eq!(lanes.count(), 0);
+    assert_eq!(lanes.principals(), 0);
+    assert_eq!(lanes.in_flight(), RoomUse::default());
+    assert_eq!(lanes.room.waiting(), 0);
+    assert_eq!(lanes.shared.state.lock().lanes(), 0);
+}

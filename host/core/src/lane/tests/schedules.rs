@@ -1,0 +1,179 @@
+//! Threads that meet in the lanes, under random schedules.
+
+use shuttle::{
+    future::{block_on, yield_now},
+    thread,
+};
+
+use super::*;
+
+const SCHEDULES: usize = 2_000;
+
+/// What the threads of one schedule share.
+struct World {
+    lanes: Arc<Lanes<Note>>,
+    groups: [Arc<LaneGroup>; 2],
+    /// Entries of the events that a capsule works on, by capsule and tenant.
+    inside: Mutex<Vec<(u32, Option<Principal>)>>,
+    /// The events that were let in.
+    taken_in: Mutex<Vec<(Option<Principal>, u64)>>,
+    announced: Arc<Mutex<Vec<usize>>>,
+    delivered: Arc<Mutex<Vec<usize>>>,
+}
+
+impl World {
+    fn new(config: LaneConfig) -> Arc<Self> {
+        Arc::new(Self {
+            lanes: Arc::new(Lanes::new(config)),
+            groups: groups(),
+            inside: Mutex::default(),
+            taken_in: Mutex::default(),
+            announced: Arc::default(),
+            delivered: Arc::default(),
+        })
+    }
+
+    /// One event through both capsules and out; cancelled after `steps`.
+    async fn event(&self, tenant: Option<&Principal>, steps: usize) {
+        let [one, two] = &self.groups;
+        let visit = Visit {
+            announces: true,
+            delivers: true,
+            ..visit(tenant, &[one, two])
+        };
+        let mut tickets = self.lanes.enter(&visit).await;
+        let entry = tickets.entry();
+        let tenant_of = |all: &Mutex<Vec<_>>| all.lock().push((tenant.cloned(), entry));
+        tenant_of(&self.taken_in);
+        if steps != 1 {
+            tickets.announce(Note(self.announced.clone(), entry as usize));
+        }
+        for (index, group) in self.groups.iter().enumerate().take(steps) {
+            tickets.turn(index).await;
+            let here = (index as u32, tenant.cloned());
+            {
+                let mut inside = self.inside.lock();
+                assert!(!inside.contains(&here), "two at once in {group:?}");
+                inside.push(here.clone());
+            }
+            yield_now().await;
+            self.inside.lock().retain(|at| *at != here);
+            tickets.release(index);
+        }
+        if steps == 2 {
+            let note = Note(self.delivered.clone(), entry as usize);
+            tickets.deliver(note);
+        }
+    }
+
+    /// What left an outbox left in order and nothing is left of it.
+    fn check(&self, announced: usize, delivered: usize) {
+        assert_eq!(self.announced.lock().len(), announced);
+        assert_eq!(self.delivered.lock().len(), delivered);
+        let taken_in = self.taken_in.lock();
+        for left in [self.announced.lock(), self.delivered.lock()] {
+            let mut last = std::collections::HashMap::new();
+            for entry in &*left {
+                let of = taken_in.iter().find(|(_, e)| *e == *entry as u64);
+                let tenant = &of.expect("it was let in").0;
+                let before = last.insert(tenant.clone(), *entry);
+                assert!(before < Some(*entry), "{tenant:?}: {before:?}, {entry}");
+            }
+        }
+        assert_empty(&self.lanes);
+    }
+}
+
+/// Rule: deliveries to one (capsule, principal) never overlap; admitted events
+/// of one principal are delivered in publish order; cancelling leaves nothing.
+fn explore(config: LaneConfig) {
+    shuttle::check_pct(
+        move || {
+            let world = World::new(config);
+            let tenants = [None, None, Some("a"), Some("a"), Some("b")];
+            let threads: Vec<_> = (0..)
+                .zip(tenants)
+                .map(|(number, tenant)| {
+                    let world = world.clone();
+                    thread::spawn(move || {
+                        let tenant = tenant.map(principal);
+                        block_on(async {
+                            world.event(tenant.as_ref(), 2).await;
+                            world.event(tenant.as_ref(), number % 3).await;
+                        });
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            // All ten but two are announced; four end before they deliver.
+            world.check(8, 6);
+        },
+        SCHEDULES,
+        4,
+    );
+}
+
+#[test]
+fn no_schedule_breaks_the_order_of_lanes() {
+    explore(config(2));
+}
+
+#[test]
+fn no_schedule_breaks_the_line_for_a_full_lane() {
+    explore(config(1));
+}
+
+#[test]
+fn no_schedule_breaks_the_line_for_a_full_host() {
+    explore(LaneConfig {
+        in_flight: RoomUse {
+            events: 1,
+            bytes: 100,
+        },
+        ..config(2)
+    });
+}
+
+#[test]
+fn no_schedule_breaks_the_shared_lane() {
+    explore(LaneConfig {
+        max_lanes_per_capsule: 1,
+        ..config(2)
+    });
+}
+
+#[test]
+fn no_schedule_loses_a_call_when_one_who_waits_gives_up() {
+    shuttle::check_pct(
+        || {
+            let world = World::new(config(1));
+            let threads: Vec<_> = (0..4)
+                .map(|number| {
+                    let world = world.clone();
+                    thread::spawn(move || {
+                        block_on(async {
+                            let visit = visit(None, &[&world.groups[0]]);
+                            let mut entering = Box::pin(world.lanes.enter(&visit));
+                            if number % 2 == 0 {
+                                let mut context = Context::from_waker(Waker::noop());
+                                let first = entering.as_mut().poll(&mut context);
+                                yield_now().await;
+                                drop((entering, first));
+                            } else {
+                                drop(entering.await);
+                            }
+                        });
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_empty(&world.lanes);
+        },
+        SCHEDULES,
+        4,
+    );
+}

@@ -1,0 +1,247 @@
+//! Publishers that wait for room.
+
+use tokio::task::{JoinHandle, JoinSet, yield_now};
+
+use super::*;
+
+fn enter(lanes: &Arc<Lanes<Note>>, visit: Visit) -> JoinHandle<Tickets<Note>> {
+    let lanes = lanes.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    tokio::spawn(async move { lanes.enter(&visit).await })
+}
+
+#[tokio::test]
+async fn the_next_ticket_is_woken_when_the_one_before_it_goes() {
+    let lanes = lanes(8);
+    let [one] = groups();
+    let first = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let gone = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let third = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move { third.turn(0).await });
+    yield_now().await;
+    drop(gone);
+    assert!(waiting.try_join_next().is_none());
+
+    drop(first);
+
+    waiting.join_all().await;
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn a_full_lane_is_the_publishers_to_see() {
+    let lanes = lanes(1);
+    let [one, two] = groups();
+    let alice = principal("alice");
+    let held = lanes.try_enter(&visit(Some(&alice), &[&one])).unwrap();
+
+    let refused = lanes.try_enter(&visit(Some(&alice), &[&two, &one]));
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "principal `alice` has 1 events in its lane already"
+    );
+    assert!(
+        lanes.try_enter(&visit(None, &[&one])).is_ok(),
+        "others have lanes of their own"
+    );
+
+    drop(held);
+    let both = visit(Some(&alice), &[&two, &one]);
+    assert!(lanes.try_enter(&both).is_ok());
+    assert_empty(&lanes);
+}
+
+/// Rule: a global bound on events in flight (by count and bytes) gives the
+/// same answer.
+#[tokio::test]
+async fn a_full_host_is_the_publishers_to_see() {
+    let bounds = [
+        RoomUse {
+            events: 2,
+            bytes: 100,
+        },
+        RoomUse {
+            events: 100,
+            bytes: 2,
+        },
+    ];
+    for in_flight in bounds {
+        let lanes = Arc::new(Lanes::new(LaneConfig {
+            in_flight,
+            ..config(8)
+        }));
+        let [one] = groups();
+        let first = lanes.try_enter(&visit(None, &[&one])).unwrap();
+        let free = lanes.try_enter(&visit(None, &[])).unwrap();
+        let refused = lanes.try_enter(&visit(Some(&principal("alice")), &[&one]));
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            format!(
+                "the host has 2 events of 2 bytes under way; it may have {} of {} \
+                 (`in_flight_events`, `in_flight_bytes` under [dispatch])",
+                in_flight.events, in_flight.bytes
+            )
+        );
+        drop(free);
+        assert!(lanes.try_enter(&visit(None, &[&one])).is_ok());
+        drop(first);
+        assert_empty(&lanes);
+    }
+}
+
+#[tokio::test]
+async fn publishers_that_wait_go_in_order_and_none_is_forgotten() {
+    let lanes = lanes(1);
+    let [one] = groups();
+    let held = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let mut waiting = JoinSet::new();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for number in 0..10 {
+        let (lanes, order, one) = (lanes.clone(), order.clone(), one.clone());
+        waiting.spawn(async move {
+            let tickets = lanes.enter(&visit(None, &[&one])).await;
+            tickets.turn(0).await;
+            order.lock().push(number);
+        });
+        yield_now().await;
+    }
+    assert!(
+        lanes.try_enter(&visit(None, &[&one])).is_err(),
+        "nobody jumps the line"
+    );
+
+    drop(held);
+    waiting.join_all().await;
+
+    assert_eq!(*order.lock(), (0..10).collect::<Vec<_>>());
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn one_who_is_called_and_leaves_calls_the_next() {
+    let lanes = lanes(1);
+    let [one, two] = groups();
+    let held = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let other = lanes.try_enter(&visit(None, &[&two])).unwrap();
+    // The first in line is called, finds the other lane full and waits there.
+    let moves_on = enter(&lanes, visit(None, &[&one, &two]));
+    yield_now().await;
+    let next = enter(&lanes, visit(None, &[&one]));
+    yield_now().await;
+
+    drop(held);
+    drop(next.await.unwrap());
+
+    moves_on.abort();
+    assert!(moves_on.await.is_err());
+    drop(other);
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn a_principal_stands_once_in_the_line_for_the_host() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 1,
+            bytes: 100,
+        },
+        ..config(64)
+    }));
+    let [one] = groups();
+    let (mallory, alice) = (principal("mallory"), principal("alice"));
+    let held = lanes.try_enter(&visit(Some(&mallory), &[&one])).unwrap();
+    let mut flood = JoinSet::new();
+    for _ in 0..50 {
+        let (lanes, visit) = (lanes.clone(), visit(Some(&mallory), &[&one]));
+        flood.spawn(async move { lanes.enter(&visit).await });
+        yield_now().await;
+    }
+    assert_eq!(lanes.room.waiting(), 1);
+    let quiet = enter(&lanes, visit(Some(&alice), &[&one]));
+    yield_now().await;
+    assert_eq!(lanes.room.waiting(), 2);
+
+    drop(held);
+    drop(flood.join_next().await);
+    let entered = quiet.await.unwrap();
+    assert_eq!(
+        entered.entry(),
+        2,
+        "the second that is let in is not mallory's"
+    );
+    drop(entered);
+    while flood.join_next().await.is_some() {}
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn what_a_hook_makes_goes_before_those_who_may_wait_for_that_hook() {
+    let lanes = lanes(1);
+    let [one, two] = groups();
+    let held = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let other = lanes.try_enter(&visit(None, &[&two])).unwrap();
+    let waits = enter(&lanes, visit(None, &[&two, &one]));
+    yield_now().await;
+    drop(other);
+    let nested = Visit {
+        is_nested: true,
+        ..visit(None, &[&two])
+    };
+    assert!(lanes.try_enter(&visit(None, &[&two])).is_err());
+    drop(lanes.try_enter(&nested).unwrap());
+    drop(held);
+    drop(waits.await.unwrap());
+    assert_empty(&lanes);
+}
+
+/// Rule: a trigger waits in lanes, but never in one that its own chain of
+/// calls holds.
+#[tokio::test]
+async fn a_lane_that_an_ancestor_holds_is_not_waited_for() {
+    for max_lanes_per_capsule in [10, 0] {
+        let lanes = Arc::new(Lanes::new(LaneConfig {
+            max_lanes_per_capsule,
+            ..config(1)
+        }));
+        let [own, full, free] = groups();
+        let ancestor = lanes.try_enter(&visit(None, &[&own])).unwrap();
+        let other = lanes.try_enter(&visit(None, &[&full])).unwrap();
+        let wanted = visit(None, &[&own, &full, &free]);
+        let (tickets, refused) = lanes.enter_some(wanted, &[ancestor.entry()]).unwrap();
+        assert_eq!(
+            refused,
+            [Some(Refused::WouldBlock), Some(Refused::Full), None]
+        );
+        assert!(has_turn(&tickets, 0), "the one that is left");
+        drop((ancestor, other, tickets));
+        assert_empty(&lanes);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_delivering_holds_up_no_later_event() {
+    struct Panics(bool, Arc<Mutex<u32>>);
+    impl Deliver for Panics {
+        fn deliver(self) {
+            assert!(!self.0, "as it was told");
+            *self.1.lock() += 1;
+        }
+    }
+    let lanes = Arc::new(Lanes::new(config(8)));
+    let delivers = Visit {
+        delivers: true,
+        ..visit(None, &[])
+    };
+    let delivered = Arc::new(Mutex::new(0));
+    let [first, second] = [true, false].map(|panics| {
+        let tickets = lanes.try_enter(&delivers).unwrap();
+        (tickets, Panics(panics, delivered.clone()))
+    });
+    let panics = std::panic::AssertUnwindSafe(|| first.0.deliver(first.1));
+    assert!(std::panic::catch_unwind(panics).is_err());
+    second.0.deliver(second.1);
+    assert_eq!(*delivered.lock(), 1);
+    assert_eq!(lanes.principals(), 0);
+    assert_eq!(lanes.in_flight(), RoomUse::default());
+}
