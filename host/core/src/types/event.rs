@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{Principal, Topic};
 
-/// Most bytes an id, a session, a source or a `traceparent` may have.
+/// Most bytes an id, a session of either kind, a source or a `traceparent` may
+/// have.
 pub const MAX_NAME_BYTES: usize = 256;
 /// What an event counts against a budget beside its texts and its payload;
 /// about what it takes in memory, so that empty ones are not free.
@@ -24,6 +25,7 @@ pub struct Draft {
     payload: Bytes,
     principal: Option<Principal>,
     session: Option<Name>,
+    native_session: Option<Name>,
     id: Option<Name>,
     source: Option<Name>,
     traceparent: Option<Name>,
@@ -44,6 +46,9 @@ pub struct Event {
     pub principal: Option<Principal>,
     /// The session it belongs to.
     pub session: Option<Name>,
+    /// The id that the source itself has for the session. It means something
+    /// only together with `source`.
+    pub native_session: Option<Name>,
     /// Who published it.
     pub source: Option<Name>,
     /// Its W3C `traceparent`.
@@ -116,6 +121,7 @@ impl Draft {
             payload: Bytes::new(),
             principal: None,
             session: None,
+            native_session: None,
             id: None,
             source: None,
             traceparent: None,
@@ -141,6 +147,13 @@ impl Draft {
     #[must_use]
     pub fn with_session(mut self, session: impl Into<Option<Name>>) -> Self {
         self.session = session.into();
+        self
+    }
+
+    /// Sets the id that the source itself has for the session.
+    #[must_use]
+    pub fn with_native_session(mut self, native: impl Into<Option<Name>>) -> Self {
+        self.native_session = native.into();
         self
     }
 
@@ -187,6 +200,16 @@ impl Draft {
         self.session.as_ref()
     }
 
+    /// The id that the source itself has for the session.
+    pub fn native_session(&self) -> Option<&Name> {
+        self.native_session.as_ref()
+    }
+
+    /// Who publishes.
+    pub fn source(&self) -> Option<&Name> {
+        self.source.as_ref()
+    }
+
     /// Makes it the event number `seq` of the host.
     #[must_use]
     pub fn into_event(self, seq: u64) -> Event {
@@ -198,6 +221,7 @@ impl Draft {
             payload: self.payload,
             principal: self.principal,
             session: self.session,
+            native_session: self.native_session,
             source: self.source,
             traceparent: self.traceparent,
             seq,
@@ -214,7 +238,12 @@ impl Event {
     /// What it counts against a budget of bytes when it carries `payload`:
     /// that, its texts, and a flat [`ENVELOPE_BYTES`] for the rest.
     pub fn size(&self, payload: &Bytes) -> usize {
-        let names = [&self.session, &self.source, &self.traceparent];
+        let names = [
+            &self.session,
+            &self.native_session,
+            &self.source,
+            &self.traceparent,
+        ];
         let names: usize = names.into_iter().flatten().map(|n| n.as_str().len()).sum();
         ENVELOPE_BYTES + self.topic.as_str().len() + names + payload.len()
     }
@@ -316,5 +345,23 @@ mod tests {
             .map(|seq| Draft::new(topic.clone()).into_event(seq).id.to_string())
             .collect();
         assert!(ids.is_sorted(), "{ids:?}");
+    }
+
+    #[test]
+    fn every_text_of_an_event_counts_against_a_budget() {
+        let draft = || Draft::new(Topic::new("a").unwrap());
+        let bare = draft().into_event(0);
+        let name = || Name::new("1234").unwrap();
+        for (what, draft) in [
+            ("session", draft().with_session(name())),
+            ("native session", draft().with_native_session(name())),
+            ("source", draft().with_source(name())),
+            ("traceparent", draft().with_traceparent(name())),
+            ("payload", draft().with_payload("1234")),
+        ] {
+            let event = draft.into_event(0);
+            let more = event.size(&event.payload) - bare.size(&bare.payload);
+            assert_eq!(more, 4, "{what}");
+        }
     }
 }
