@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod hook;
 pub mod lane;
 pub mod quarantine;
+pub mod session;
 mod sync;
 pub mod text;
 pub mod topic;
