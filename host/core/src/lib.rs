@@ -4,10 +4,12 @@
 //! This crate does no I/O: it knows neither WebAssembly, nor files, nor
 //! networks. Whatever answers a hook comes in through one trait.
 
+pub mod broker;
 pub mod dispatch;
 pub mod hook;
 pub mod lane;
 pub mod quarantine;
+pub mod session;
 mod sync;
 pub mod text;
 pub mod topic;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{Principal, Topic};
 
-/// Most bytes an id, a session, a source or a `traceparent` may have.
+/// Most bytes an id, a session of either kind, a source or a `traceparent` may
+/// have.
 pub const MAX_NAME_BYTES: usize = 256;
 /// What an event counts against a budget beside its texts and its payload;
 /// about what it takes in memory, so that empty ones are not free.
@@ -24,10 +25,12 @@ pub struct Draft {
     payload: Bytes,
     principal: Option<Principal>,
     session: Option<Name>,
+    native_session: Option<Name>,
     id: Option<Name>,
     source: Option<Name>,
     traceparent: Option<Name>,
     time: Option<SystemTime>,
+    origin: Origin,
 }
 
 /// An event as the host carries it: immutable, and shared by all who see it.
@@ -44,6 +47,9 @@ pub struct Event {
     pub principal: Option<Principal>,
     /// The session it belongs to.
     pub session: Option<Name>,
+    /// The id that the source itself has for the session. It means something
+    /// only together with `source`.
+    pub native_session: Option<Name>,
     /// Who published it.
     pub source: Option<Name>,
     /// Its W3C `traceparent`.
@@ -54,6 +60,31 @@ pub struct Event {
     pub time: SystemTime,
     /// How many times a capsule published on the way to it.
     pub hops: u32,
+    /// Who made it.
+    pub kind: Kind,
+    /// The `seq` of each event whose hook waits for this one, outermost first.
+    pub ancestors: Box<[u64]>,
+}
+
+/// What made an event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    pub(crate) kind: Kind,
+    pub(crate) hops: u32,
+    pub(crate) ancestors: Box<[u64]>,
+}
+
+/// What filters look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Where it is published.
+    pub topic: &'a Topic,
+    /// The tenant it is published for.
+    pub principal: Option<&'a Principal>,
+    /// The session it belongs to.
+    pub session: Option<&'a Name>,
+    /// Who published it.
+    pub source: Option<&'a Name>,
     /// Who made it.
     pub kind: Kind,
 }
@@ -116,10 +147,12 @@ impl Draft {
             payload: Bytes::new(),
             principal: None,
             session: None,
+            native_session: None,
             id: None,
             source: None,
             traceparent: None,
             time: None,
+            origin: Origin::default(),
         }
     }
 
@@ -141,6 +174,13 @@ impl Draft {
     #[must_use]
     pub fn with_session(mut self, session: impl Into<Option<Name>>) -> Self {
         self.session = session.into();
+        self
+    }
+
+    /// Sets the id that the source itself has for the session.
+    #[must_use]
+    pub fn with_native_session(mut self, native: impl Into<Option<Name>>) -> Self {
+        self.native_session = native.into();
         self
     }
 
@@ -187,10 +227,47 @@ impl Draft {
         self.session.as_ref()
     }
 
+    /// The id that the source itself has for the session.
+    pub fn native_session(&self) -> Option<&Name> {
+        self.native_session.as_ref()
+    }
+
+    /// Who publishes.
+    pub fn source(&self) -> Option<&Name> {
+        self.source.as_ref()
+    }
+
+    /// What filters look at.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            topic: &self.topic,
+            principal: self.principal.as_ref(),
+            session: self.session.as_ref(),
+            source: self.source.as_ref(),
+            kind: self.origin.kind,
+        }
+    }
+
     /// What it counts against a budget of bytes, as [`Event::size`].
     pub fn size(&self) -> usize {
-        let names = [&self.session, &self.source, &self.traceparent];
+        let names = [
+            &self.session,
+            &self.native_session,
+            &self.source,
+            &self.traceparent,
+        ];
         size(&self.topic, names, &self.payload)
+    }
+
+    /// Sets what made it, where that is not the application.
+    #[must_use]
+    pub(crate) fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Makes it the event number `seq` of the host.
@@ -204,12 +281,14 @@ impl Draft {
             payload: self.payload,
             principal: self.principal,
             session: self.session,
+            native_session: self.native_session,
             source: self.source,
             traceparent: self.traceparent,
             seq,
             time: self.time.unwrap_or_else(SystemTime::now),
-            hops: 0,
-            kind: Kind::Application,
+            hops: self.origin.hops,
+            kind: self.origin.kind,
+            ancestors: self.origin.ancestors,
         }
     }
 }
@@ -217,10 +296,26 @@ impl Draft {
 // === impl Event ===
 
 impl Event {
+    /// What filters look at.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            topic: &self.topic,
+            principal: self.principal.as_ref(),
+            session: self.session.as_ref(),
+            source: self.source.as_ref(),
+            kind: self.kind,
+        }
+    }
+
     /// What it counts against a budget of bytes when it carries `payload`:
     /// that, its texts, and a flat [`ENVELOPE_BYTES`] for the rest.
     pub fn size(&self, payload: &Bytes) -> usize {
-        let names = [&self.session, &self.source, &self.traceparent];
+        let names = [
+            &self.session,
+            &self.native_session,
+            &self.source,
+            &self.traceparent,
+        ];
         size(&self.topic, names, payload)
     }
 
@@ -235,7 +330,7 @@ impl Event {
     }
 }
 
-fn size(topic: &Topic, names: [&Option<Name>; 3], payload: &Bytes) -> usize {
+fn size(topic: &Topic, names: [&Option<Name>; 4], payload: &Bytes) -> usize {
     let names = names.into_iter().flatten().map(|name| name.as_str().len());
     ENVELOPE_BYTES + topic.as_str().len() + names.sum::<usize>() + payload.len()
 }
@@ -326,5 +421,23 @@ mod tests {
             .map(|seq| Draft::new(topic.clone()).into_event(seq).id.to_string())
             .collect();
         assert!(ids.is_sorted(), "{ids:?}");
+    }
+
+    #[test]
+    fn every_text_of_an_event_counts_against_a_budget() {
+        let draft = || Draft::new(Topic::new("a").unwrap());
+        let bare = draft().into_event(0);
+        let name = || Name::new("1234").unwrap();
+        for (what, draft) in [
+            ("session", draft().with_session(name())),
+            ("native session", draft().with_native_session(name())),
+            ("source", draft().with_source(name())),
+            ("traceparent", draft().with_traceparent(name())),
+            ("payload", draft().with_payload("1234")),
+        ] {
+            let event = draft.into_event(0);
+            let more = event.size(&event.payload) - bare.size(&bare.payload);
+            assert_eq!(more, 4, "{what}");
+        }
     }
 }
