@@ -5,19 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use foldhash::fast::RandomState;
-use parking_lot::RwLock;
-
 use super::{Interceptor, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
     topic::{TopicTree, TopicTreeBuilder},
     types::{Draft, Topic},
 };
-
-/// Topics whose chain is remembered; more than that are looked up anew, so
-/// that a publisher who invents topics cannot fill the memory.
-const CACHED_TOPICS: usize = 4096;
 
 /// Every interceptor of a generation, and which of them a topic meets.
 #[derive(Debug)]
@@ -28,7 +21,6 @@ pub struct Plan {
     tree: TopicTree<u32>,
     /// The lanes of each interceptor's capsule.
     groups: Vec<Arc<LaneGroup>>,
-    chains: RwLock<HashMap<Topic, Arc<Chain>, RandomState>>,
 }
 
 /// The interceptors that match one topic, in order.
@@ -83,7 +75,6 @@ impl Plan {
                 .collect(),
             interceptors: interceptors.into_iter().map(Arc::new).collect(),
             tree: tree.build(),
-            chains: RwLock::default(),
         }
     }
 
@@ -92,23 +83,13 @@ impl Plan {
         &self.interceptors
     }
 
-    /// The interceptors that an event on `topic` meets.
-    pub fn chain(&self, topic: &Topic) -> Arc<Chain> {
-        if let Some(chain) = self.chains.read().get(topic) {
-            return chain.clone();
-        }
-        let chain = Arc::new(self.look_up(topic));
-        let mut chains = self.chains.write();
-        if chains.len() >= CACHED_TOPICS {
-            chains.clear();
-        }
-        chains.insert(topic.clone(), chain.clone());
-        chain
-    }
-
-    fn look_up(&self, topic: &Topic) -> Chain {
+    /// The interceptors that an event on `topic` meets. Nothing intercepts
+    /// what the host says of itself.
+    pub fn chain(&self, topic: &Topic) -> Chain {
         let mut found = Vec::new();
-        self.tree.for_each_match(topic, |index| found.push(*index));
+        if !topic.is_reserved() {
+            self.tree.for_each_match(topic, |index| found.push(*index));
+        }
         found.sort_unstable();
         let mut lanes = Vec::new();
         let mut lane_of = HashMap::new();
@@ -182,13 +163,19 @@ impl Chain {
 // === impl LaneGroups ===
 
 impl LaneGroups {
+    /// A number that no group has and none will get.
+    pub(super) fn next_id(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
     fn group(&mut self, capsule: &Arc<str>) -> Arc<LaneGroup> {
-        let Self { next, of } = self;
-        let new = || {
-            *next += 1;
-            Arc::new(LaneGroup::new(*next))
-        };
-        of.entry(capsule.clone()).or_insert_with(new).clone()
+        if let Some(group) = self.of.get(capsule) {
+            return group.clone();
+        }
+        let group = Arc::new(LaneGroup::new(self.next_id(), capsule.clone()));
+        self.of.insert(capsule.clone(), group.clone());
+        group
     }
 
     /// Forgets capsules that no plan and no event knows any more.

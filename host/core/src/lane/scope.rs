@@ -10,11 +10,13 @@ use crate::{
     types::Name,
 };
 
-/// The lanes of one capsule, of all principals. It is the same for the life of
-/// the host, so that the order of a capsule's calls holds across a reload.
+/// The lanes of one capsule, or of one subscription that publishers wait for,
+/// of all principals. That of a capsule is the same for the life of the host,
+/// so that the order of its calls holds across a reload.
 #[derive(Debug)]
 pub struct LaneGroup {
     id: u32,
+    name: Arc<str>,
     /// How many lanes are open.
     open: AtomicUsize,
 }
@@ -31,12 +33,18 @@ pub struct LaneScope {
 // === impl LaneGroup ===
 
 impl LaneGroup {
-    /// The lanes of the capsule number `id`.
-    pub fn new(id: u32) -> Self {
+    /// The lanes of number `id`, called `name` in messages.
+    pub fn new(id: u32, name: Arc<str>) -> Self {
         Self {
             id,
+            name,
             open: AtomicUsize::new(0),
         }
+    }
+
+    /// The capsule's or the subscription's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// How many lanes are open.

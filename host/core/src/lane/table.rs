@@ -71,10 +71,12 @@ pub struct Visit {
 #[non_exhaustive]
 pub enum NoRoom {
     /// A lane that it would visit is full.
-    #[error("{} has {capacity} events in its lane already", Tenancy(.principal))]
+    #[error("{} has {capacity} events under way to `{to}` already", Tenancy(.principal))]
     Lane {
         /// Whose lane it is; `None` is the system itself.
         principal: Option<Principal>,
+        /// The capsule or the subscription.
+        to: Arc<str>,
         /// How many events the lane holds.
         capacity: usize,
     },
@@ -97,6 +99,12 @@ pub enum NoRoom {
         used: RoomUse,
         /// What may be.
         max: RoomUse,
+    },
+    /// An observer that publishers wait for has no room.
+    #[error("the observer `{observer}` is full, and publishers wait for it")]
+    Observer {
+        /// Its name.
+        observer: Arc<str>,
     },
 }
 
@@ -333,8 +341,9 @@ impl<D: Deliver> Lanes<D> {
         let principal = visit.principal.clone();
         let capacity = self.config.capacity.get();
         match place {
-            Where::Lane(_) => NoRoom::Lane {
+            Where::Lane(scope) => NoRoom::Lane {
                 principal,
+                to: scope.group.name().clone(),
                 capacity,
             },
             Where::Outbox => NoRoom::Outbox {

@@ -38,7 +38,7 @@ fn config(capacity: usize) -> LaneConfig {
 }
 
 fn groups<const N: usize>() -> [Arc<LaneGroup>; N] {
-    std::array::from_fn(|id| Arc::new(LaneGroup::new(id as u32)))
+    std::array::from_fn(|id| Arc::new(LaneGroup::new(id as u32, format!("g{id}").into())))
 }
 
 fn visit(principal: Option<&Principal>, groups: &[&Arc<LaneGroup>]) -> Visit {

@@ -39,7 +39,7 @@ async fn a_full_lane_is_the_publishers_to_see() {
     let refused = lanes.try_enter(&visit(Some(&alice), &[&two, &one]));
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "principal `alice` has 1 events in its lane already"
+        "principal `alice` has 1 events under way to `g0` already"
     );
     assert!(
         lanes.try_enter(&visit(None, &[&one])).is_ok(),

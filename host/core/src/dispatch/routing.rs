@@ -1,0 +1,225 @@
+//! Where an event goes: the chain of its topic, and those who subscribe to it.
+
+use std::{hash::BuildHasher, sync::Arc};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use foldhash::fast::RandomState;
+
+use super::{Interceptor, Plan, plan::Chain, plan::LaneGroups};
+use crate::{
+    lane::LaneScope,
+    subscribe::{Subscriber, View},
+    sync::{AtomicU64, Mutex, Ordering},
+    topic::TopicTree,
+    types::{Draft, Facts, Topic},
+};
+
+/// Topics whose route is remembered, each in the place that its hash gives it:
+/// a publisher who invents topics fills no memory, and takes no more from
+/// others than a look-up.
+const CACHED_TOPICS: usize = 4096;
+
+/// Everything that decides where an event goes, as a snapshot that readers
+/// take without a lock.
+#[derive(Debug)]
+pub(super) struct Routing {
+    snapshot: ArcSwap<Snapshot>,
+    /// That of the snapshot.
+    version: AtomicU64,
+    cache: Box<[ArcSwapOption<Cached>]>,
+    hasher: RandomState,
+    writer: Mutex<Writer>,
+}
+
+/// Where the events on one topic go.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) chain: Chain,
+    /// Those who see what is admitted.
+    subscribers: Box<[Arc<Subscriber>]>,
+    /// Those who see everything before its chain.
+    taps: Box<[Arc<Subscriber>]>,
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    version: u64,
+    plan: Arc<Plan>,
+    subscribers: TopicTree<Arc<Subscriber>>,
+}
+
+#[derive(Debug)]
+struct Cached {
+    topic: Topic,
+    version: u64,
+    route: Arc<Route>,
+}
+
+/// What only those who change the snapshot need.
+#[derive(Debug, Default)]
+struct Writer {
+    groups: LaneGroups,
+    subscribers: usize,
+}
+
+// === impl Routing ===
+
+impl Routing {
+    /// Nothing intercepts and nobody subscribes.
+    pub(super) fn new() -> Self {
+        let mut writer = Writer::default();
+        let snapshot = Snapshot {
+            version: 0,
+            plan: Arc::new(Plan::new(Vec::new(), &mut writer.groups)),
+            subscribers: TopicTree::default(),
+        };
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            version: AtomicU64::new(0),
+            cache: (0..CACHED_TOPICS).map(|_| ArcSwapOption::empty()).collect(),
+            hasher: RandomState::default(),
+            writer: Mutex::new(writer),
+        }
+    }
+
+    pub(super) fn plan(&self) -> Arc<Plan> {
+        self.snapshot.load().plan.clone()
+    }
+
+    /// Where events on `topic` go.
+    pub(super) fn route(&self, topic: &Topic) -> Arc<Route> {
+        let version = self.version.load(Ordering::Acquire);
+        let place = self.place(topic);
+        if let Some(cached) = &*place.load()
+            && cached.version == version
+            && cached.topic == *topic
+        {
+            return cached.route.clone();
+        }
+        let snapshot = self.snapshot.load();
+        let route = Arc::new(snapshot.route(topic));
+        place.store(Some(Arc::new(Cached {
+            topic: topic.clone(),
+            version: snapshot.version,
+            route: route.clone(),
+        })));
+        // What was replaced meanwhile must not be kept alive by a place that
+        // was emptied before this was put in it.
+        if self.version.load(Ordering::Acquire) != snapshot.version {
+            place.store(None);
+        }
+        route
+    }
+
+    /// Replaces all interceptors in one step.
+    pub(super) fn install(&self, interceptors: Vec<Interceptor>) {
+        let mut writer = self.writer.lock();
+        let plan = Arc::new(Plan::new(interceptors, &mut writer.groups));
+        self.change(|snapshot| snapshot.plan = plan);
+        for place in &self.cache {
+            place.store(None);
+        }
+        writer.groups.prune();
+    }
+
+    /// A number that no other subscriber and no capsule has.
+    pub(super) fn next_id(&self) -> u32 {
+        self.writer.lock().groups.next_id()
+    }
+
+    pub(super) fn subscribe(&self, subscriber: &Arc<Subscriber>) {
+        let mut writer = self.writer.lock();
+        writer.subscribers += 1;
+        self.change(|snapshot| {
+            for pattern in subscriber.options().filter.patterns() {
+                snapshot.subscribers.insert(&pattern, subscriber.clone());
+            }
+        });
+    }
+
+    pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
+        let mut writer = self.writer.lock();
+        writer.subscribers -= 1;
+        self.change(|snapshot| {
+            for pattern in subscriber.options().filter.patterns() {
+                snapshot.subscribers.remove(&pattern, subscriber);
+            }
+        });
+    }
+
+    /// How many subscriptions there are.
+    pub(super) fn subscribers(&self) -> usize {
+        self.writer.lock().subscribers
+    }
+
+    /// Makes the next snapshot; the caller holds the writer.
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) {
+        let now = self.snapshot.load();
+        let mut next = Snapshot {
+            version: now.version + 1,
+            plan: now.plan.clone(),
+            subscribers: now.subscribers.clone(),
+        };
+        change(&mut next);
+        let version = next.version;
+        self.snapshot.store(Arc::new(next));
+        self.version.store(version, Ordering::Release);
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
+    fn place(&self, topic: &Topic) -> &ArcSwapOption<Cached> {
+        let hash = self.hasher.hash_one(topic);
+        &self.cache[hash as usize % self.cache.len()]
+    }
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    fn route(&self, topic: &Topic) -> Route {
+        let mut found = Vec::new();
+        self.subscribers
+            .for_each_match(topic, |subscriber| found.push(subscriber.clone()));
+        // One under several patterns is found once for each.
+        found.sort_unstable_by_key(|subscriber| subscriber.id());
+        found.dedup();
+        let (taps, subscribers): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|subscriber| subscriber.options().view == View::Raw);
+        Route {
+            chain: self.plan.chain(topic),
+            subscribers: subscribers.into(),
+            taps: taps.into(),
+        }
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Those who want an event and see it as `view` says.
+    pub(super) fn wanting<'a>(
+        &'a self,
+        view: View,
+        facts: Facts<'a>,
+    ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
+        let all = match view {
+            View::Admitted => &self.subscribers,
+            View::Raw => &self.taps,
+        };
+        all.iter().filter(move |subscriber| subscriber.wants(&facts))
+    }
+
+    /// The lanes that an event visits: those of its chain, as the stages count
+    /// them, and then those of the subscribers that it may have to wait for.
+    pub(super) fn lanes<'a>(&'a self, draft: &'a Draft) -> impl Iterator<Item = LaneScope> {
+        let waited_for = self
+            .wanting(View::Admitted, draft.facts())
+            .filter_map(|subscriber| subscriber.lanes())
+            .map(|group| LaneScope {
+                group: group.clone(),
+                session: None,
+            });
+        self.chain.lanes(draft).chain(waited_for)
+    }
+}

@@ -1,0 +1,120 @@
+//! The publishers' side of a subscription.
+
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use super::{Message, Scope, SubscribeOptions, View};
+use crate::{
+    lane::LaneGroup,
+    mailbox::{self, Overflow, Pushed, Sender, Stats, Tally},
+    types::Facts,
+};
+
+/// The publishers' side of a subscription.
+#[derive(Debug)]
+pub struct Subscriber {
+    id: u32,
+    options: SubscribeOptions,
+    sender: Sender<Arc<Message>>,
+    /// Where those wait for one another who wait for room in it.
+    lanes: Option<Arc<LaneGroup>>,
+}
+
+// === impl Subscriber ===
+
+impl Subscriber {
+    /// The subscriber number `id`, and what it receives from.
+    pub(crate) fn new(
+        id: u32,
+        options: SubscribeOptions,
+    ) -> (Self, mailbox::Receiver<Arc<Message>>) {
+        let (sender, receiver) = mailbox::mailbox(options.mailbox);
+        let blocks = options.view == View::Admitted && options.mailbox.overflow == Overflow::Block;
+        let this = Self {
+            lanes: blocks.then(|| Arc::new(LaneGroup::new(id, options.name.clone()))),
+            id,
+            options,
+            sender,
+        };
+        (this, receiver)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What it asked for.
+    pub fn options(&self) -> &SubscribeOptions {
+        &self.options
+    }
+
+    /// What its queue has counted.
+    pub fn stats(&self) -> Stats {
+        self.sender.stats()
+    }
+
+    /// Whether it wants an event and may see it.
+    pub(crate) fn wants(&self, facts: &Facts<'_>) -> bool {
+        let may_see = match &self.options.scope {
+            Scope::All => true,
+            Scope::Principal(principal) => principal.as_ref() == facts.principal,
+        };
+        may_see && self.options.filter.matches(facts)
+    }
+
+    /// Where those wait for one another who wait for room in it; `None` where
+    /// nobody ever does.
+    pub(crate) fn lanes(&self) -> Option<&Arc<LaneGroup>> {
+        self.lanes.as_ref()
+    }
+
+    /// Queues a message. Says what was lost by that, of its queue or of the
+    /// message itself. Never blocks.
+    pub(crate) fn push(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
+        let principal = message.event.principal.as_ref();
+        lost(self.sender.push(principal, bytes, message.clone()), bytes)
+    }
+
+    /// Queues a message as soon as there is room; at once where nobody waits
+    /// for room. Says what was lost.
+    pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
+        let principal = message.event.principal.as_ref();
+        match self.sender.reserve(bytes).await {
+            Ok(Some(room)) => {
+                let pushed = self
+                    .sender
+                    .push_reserved(room, principal, bytes, message.clone());
+                lost(pushed, bytes)
+            }
+            // It needs none, or never fits, and is then counted as lost there.
+            Ok(None) | Err(_) => self.push(message, bytes),
+        }
+    }
+}
+
+impl PartialEq for Subscriber {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Subscriber {}
+
+impl Hash for Subscriber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+fn lost(pushed: Pushed, bytes: usize) -> Option<Tally> {
+    match pushed {
+        Pushed::Queued | Pushed::Closed => None,
+        Pushed::DroppedOldest { lost } => Some(lost),
+        Pushed::DroppedNewest | Pushed::TooLarge | Pushed::Lagged => Some(Tally {
+            items: 1,
+            bytes: bytes as u64,
+        }),
+    }
+}
