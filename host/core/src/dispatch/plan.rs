@@ -8,7 +8,7 @@ use std::{
 use super::{Interceptor, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
-    topic::{TopicTree, TopicTreeBuilder},
+    topic::TopicTree,
     types::{Draft, Topic},
 };
 
@@ -64,7 +64,7 @@ impl Plan {
     /// id, then their order here, which is that of declaration.
     pub(super) fn new(mut interceptors: Vec<Interceptor>, groups: &mut LaneGroups) -> Self {
         interceptors.sort_by(|a, b| (a.priority, &a.capsule).cmp(&(b.priority, &b.capsule)));
-        let mut tree = TopicTreeBuilder::default();
+        let mut tree = TopicTree::default();
         for (index, interceptor) in (0..).zip(&interceptors) {
             tree.insert(&interceptor.event, index);
         }
@@ -74,7 +74,7 @@ impl Plan {
                 .map(|i| groups.group(&i.capsule))
                 .collect(),
             interceptors: interceptors.into_iter().map(Arc::new).collect(),
-            tree: tree.build(),
+            tree,
         }
     }
 

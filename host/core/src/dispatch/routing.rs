@@ -131,7 +131,7 @@ impl Routing {
         let mut writer = self.writer.lock();
         writer.subscribers += 1;
         self.change(|snapshot| {
-            for pattern in subscriber.options().filter.patterns() {
+            for pattern in subscriber.options().filter.index() {
                 snapshot.subscribers.insert(&pattern, subscriber.clone());
             }
         });
@@ -141,7 +141,7 @@ impl Routing {
         let mut writer = self.writer.lock();
         writer.subscribers -= 1;
         self.change(|snapshot| {
-            for pattern in subscriber.options().filter.patterns() {
+            for pattern in subscriber.options().filter.index() {
                 snapshot.subscribers.remove(&pattern, subscriber);
             }
         });
