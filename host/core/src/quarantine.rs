@@ -59,6 +59,15 @@ pub struct Permit<'a> {
     is_probe: bool,
 }
 
+/// What telling how a call went has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The capsule was taken out for so long.
+    Out(Duration),
+    /// It was out, and is back.
+    Back,
+}
+
 #[derive(Debug, Default)]
 struct Trouble {
     failures: u32,
@@ -128,16 +137,18 @@ impl Quarantine {
         Ok(permit)
     }
 
-    fn succeeded(&self, principal: Option<&Principal>) {
+    fn succeeded(&self, principal: Option<&Principal>) -> Option<Change> {
         if self.troubled.load(Ordering::Relaxed) == 0 {
-            return;
+            return None;
         }
         let mut troubles = self.troubles.lock();
-        troubles.remove(&principal.cloned());
+        let was = troubles.remove(&principal.cloned());
         self.troubled.store(troubles.len(), Ordering::Relaxed);
+        was?.until.map(|_| Change::Back)
     }
 
-    fn failed(&self, principal: Option<&Principal>, now: Instant) {
+    fn failed(&self, principal: Option<&Principal>, now: Instant) -> Option<Change> {
+        let mut change = None;
         let mut troubles = self.troubles.lock();
         let key = principal.cloned();
         if troubles.len() >= MAX_TROUBLED && !troubles.contains_key(&key) {
@@ -149,11 +160,14 @@ impl Quarantine {
             trouble.failures = trouble.failures.saturating_add(1);
             if trouble.failures >= self.config.failures {
                 trouble.times_out = trouble.times_out.saturating_add(1);
-                trouble.until = Some(now + self.time_out(principal, trouble.times_out));
+                let time_out = self.time_out(principal, trouble.times_out);
+                trouble.until = Some(now + time_out);
+                change = Some(Change::Out(time_out));
             }
             trouble.probing = false;
         }
         self.troubled.store(troubles.len(), Ordering::Relaxed);
+        change
     }
 
     /// How long it is out for the `nth` time in a row.
@@ -186,17 +200,18 @@ impl Trouble {
 
 impl Permit<'_> {
     /// Tells how the call went. A hook that answered that it failed is well,
-    /// and one that nobody could ask has not failed: neither counts.
-    pub fn told<T>(mut self, answer: &Result<T, HookError>, now: Instant) {
+    /// and one that nobody could ask has not failed: neither counts. Says
+    /// whether the capsule was taken out by that, or is back.
+    pub fn told<T>(mut self, answer: &Result<T, HookError>, now: Instant) -> Option<Change> {
         match answer.as_ref().map_err(|error| error.kind) {
-            Err(ErrorKind::Unavailable | ErrorKind::Quarantined) => {}
+            Err(ErrorKind::Unavailable | ErrorKind::Quarantined) => None,
             Ok(_) | Err(ErrorKind::Guest) => {
                 self.is_probe = false;
-                self.quarantine.succeeded(self.principal);
+                self.quarantine.succeeded(self.principal)
             }
             Err(_) => {
                 self.is_probe = false;
-                self.quarantine.failed(self.principal, now);
+                self.quarantine.failed(self.principal, now)
             }
         }
     }

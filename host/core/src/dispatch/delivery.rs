@@ -1,18 +1,25 @@
-//! An admitted event on its way to those who subscribed to it.
+//! An event on its way to those who subscribed to it.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use super::{routing::Route, shared::Shared};
+use crate::{
+    lane::Deliver,
+    subscribe::{Message, View},
+};
 
-use crate::{lane::Deliver, types::Event};
-
-/// An admitted event and who gets it.
+/// An event on its way to those who subscribed to it.
 #[derive(Debug)]
-pub struct Delivery {
-    event: Arc<Event>,
-    payload: Bytes,
+pub(super) struct Delivery {
+    pub(super) shared: Arc<Shared>,
+    pub(super) route: Arc<Route>,
+    pub(super) message: Arc<Message>,
+    pub(super) view: View,
 }
 
 impl Deliver for Delivery {
-    fn deliver(self) {}
+    fn deliver(self) {
+        self.shared
+            .hand_out(&self.route, &self.message, self.view);
+    }
 }

@@ -1,21 +1,26 @@
 //! One event on its way through its chain.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::future::join_all;
 use smallvec::SmallVec;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tracing::warn;
 
 use super::{
-    Counters, Decision, Delivery, Interceptor, OnError, Outcome, Step, StepVerdict,
-    plan::{Chain, Stage},
+    Decision, Interceptor, OnError, Outcome, Step, StepVerdict,
+    ask::Question,
+    delivery::Delivery,
+    plan::Stage,
+    routing::Route,
+    shared::Shared,
 };
 use crate::{
-    hook::{Call, ErrorKind, HookError, Verdict},
+    hook::{HookError, Verdict},
     lane::Tickets,
+    observe::{Category, Record},
+    subscribe::{Message, View},
     types::Event,
 };
 
@@ -24,12 +29,11 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an event that is not run is cancelled"]
 pub struct Running {
+    shared: Arc<Shared>,
     event: Arc<Event>,
-    chain: Arc<Chain>,
+    route: Arc<Route>,
     tickets: Tickets<Delivery>,
-    counters: Arc<Counters>,
     accepted: Instant,
-    chain_deadline: Duration,
     decided: bool,
     /// Keeps the host from ending before the event does.
     _token: TaskTrackerToken,
@@ -47,20 +51,18 @@ struct Progress {
 
 impl Running {
     pub(super) fn new(
+        shared: Arc<Shared>,
         event: Arc<Event>,
-        chain: Arc<Chain>,
+        route: Arc<Route>,
         tickets: Tickets<Delivery>,
-        counters: Arc<Counters>,
-        chain_deadline: Duration,
         token: TaskTrackerToken,
     ) -> Self {
         Self {
+            shared,
             event,
-            chain,
+            route,
             tickets,
-            counters,
             accepted: Instant::now(),
-            chain_deadline,
             decided: false,
             _token: token,
         }
@@ -71,16 +73,19 @@ impl Running {
         &self.event
     }
 
-    /// Runs the chain to its end.
+    /// Runs the chain to its end, and delivers what is admitted: an event is
+    /// in the queue of everybody who subscribes to it when this returns,
+    /// unless an earlier one of its principal is still in a chain. Waits for
+    /// subscribers that say so.
     pub async fn run(mut self) -> Outcome {
-        let chain = self.chain.clone();
+        let route = self.route.clone();
         let mut progress = Progress {
             payload: self.event.payload.clone(),
-            budget: self.chain_deadline,
-            steps: SmallVec::with_capacity(chain.stages().len()),
+            budget: self.shared.config.chain_deadline,
+            steps: SmallVec::with_capacity(route.chain.stages().len()),
         };
         let mut end = None;
-        for stage in chain.stages() {
+        for stage in route.chain.stages() {
             end = self.pass(stage, &mut progress).await;
             if end.is_some() {
                 break;
@@ -89,34 +94,38 @@ impl Running {
         let decision = end.unwrap_or(Decision::Continue {
             payload: progress.payload,
         });
-        self.counters.decided(&decision);
-        self.decided = true;
+        let duration = self.accepted.elapsed();
+        self.decide(&decision, duration);
+        if let Decision::Continue { payload } = &decision {
+            self.deliver(payload).await;
+        }
         Outcome {
             event: self.event.clone(),
             decision,
             steps: progress.steps,
-            duration: self.accepted.elapsed(),
+            duration,
         }
     }
 
     /// Takes the event through one stage. `Some` ends the chain.
     async fn pass(&mut self, stage: &Stage, progress: &mut Progress) -> Option<Decision> {
-        let started;
+        if stage.waits && !progress.budget.is_zero() {
+            self.tickets.turn(stage.lane).await;
+        }
+        let started = Instant::now();
+        let question = Question {
+            interceptor: &stage.interceptor,
+            event: &self.event,
+            payload: &progress.payload,
+            budget: progress.budget,
+            deadline: self.shared.config.chain_deadline,
+        };
         let answer = if progress.budget.is_zero() {
-            started = Instant::now();
-            Err(self.out_of_time())
+            let error = question.out_of_time();
+            question.report(&self.shared, &error);
+            Err(error)
         } else {
-            if stage.waits {
-                self.tickets.turn(stage.lane).await;
-            }
-            started = Instant::now();
-            self.call(
-                &stage.interceptor,
-                &progress.payload,
-                started,
-                progress.budget,
-            )
-            .await
+            question.ask(&self.shared).await
         };
         let duration = started.elapsed();
         if stage.last_in_lane {
@@ -125,101 +134,87 @@ impl Running {
         progress.budget = progress.budget.saturating_sub(duration);
 
         let (verdict, end) = judge(&stage.interceptor, answer, &mut progress.payload);
-        self.counters.step(&verdict);
-        if let StepVerdict::Error(error) = &verdict {
-            self.report(&stage.interceptor, error);
-        }
-        progress.steps.push(Step {
+        self.shared.counters.step(&verdict);
+        stage.interceptor.meter.count(&verdict, duration);
+        let step = Step {
             interceptor: stage.interceptor.clone(),
             verdict,
             duration,
-        });
+        };
+        self.shared
+            .tell(Category::Step, || step.record(&self.event));
+        progress.steps.push(step);
         end
     }
 
-    async fn call(
-        &self,
-        interceptor: &Interceptor,
-        payload: &Bytes,
-        started: Instant,
-        budget: Duration,
-    ) -> Result<Verdict, HookError> {
-        let principal = self.event.principal.as_ref();
-        let permit = match &interceptor.quarantine {
-            Some(quarantine) => Some(quarantine.admit(principal, started)?),
-            None => None,
-        };
-        let answer = self.ask(interceptor, payload, started, budget).await;
-        // Cut short by the chain's deadline, it has not had the time it may
-        // take: others used it up.
-        let cut_short = budget < interceptor.timeout
-            && matches!(&answer, Err(error) if error.kind == ErrorKind::Timeout);
-        if let Some(permit) = permit.filter(|_| !cut_short) {
-            permit.told(&answer, Instant::now());
+    fn decide(&mut self, decision: &Decision, duration: Duration) {
+        let Self { shared, event, .. } = self;
+        shared.counters.decided(decision, duration);
+        self.decided = true;
+        match decision {
+            Decision::Continue { payload } => shared.tell(Category::Admitted, || Record::Admitted {
+                event: event.clone(),
+                changed: *payload != event.payload,
+            }),
+            Decision::Deny { by, reason } => shared.tell(Category::Denied, || Record::Denied {
+                event: event.clone(),
+                by: by.clone(),
+                reason: reason.clone(),
+            }),
+            Decision::Final { .. } => {}
         }
-        answer
+        shared.tell(Category::Verdict, || Record::Verdict {
+            event: event.clone(),
+            verdict: decision.as_str(),
+            by: decision.by().cloned(),
+            duration,
+        });
     }
 
-    async fn ask(
-        &self,
-        interceptor: &Interceptor,
-        payload: &Bytes,
-        started: Instant,
-        budget: Duration,
-    ) -> Result<Verdict, HookError> {
-        let deadline = started + interceptor.timeout.min(budget);
-        // Made inside of the future, so that a panic in `call` is caught too.
-        let call = async {
-            let call = Call {
-                action: &interceptor.action,
-                event: &self.event,
-                payload,
-                deadline,
-            };
-            interceptor.hook.call(call).await
-        };
-        let late = || match budget <= interceptor.timeout {
-            true => self.out_of_time(),
-            false => HookError::new(
-                ErrorKind::Timeout,
-                format!("no answer within {} ms", interceptor.timeout.as_millis()),
-            ),
-        };
-        match timeout_at(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-            Ok(Ok(Err(error))) if error.kind == ErrorKind::Timeout => Err(late()),
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => Err(panicked(&*panic)),
-            Err(_elapsed) => Err(late()),
+    /// Hands the admitted event to those who subscribe to it: at once to those
+    /// whom nobody waits for, and to each of the others in its turn.
+    async fn deliver(&mut self, payload: &Bytes) {
+        let route = self.route.clone();
+        let event = self.event.clone();
+        let mut wanting = route.wanting(View::Admitted, event.facts()).peekable();
+        if wanting.peek().is_none() {
+            return;
         }
-    }
-
-    fn out_of_time(&self) -> HookError {
-        HookError::new(
-            ErrorKind::Timeout,
-            format!(
-                "the chain's deadline of {} ms has passed",
-                self.chain_deadline.as_millis()
-            ),
-        )
-    }
-
-    fn report(&self, interceptor: &Interceptor, error: &HookError) {
-        warn!(
-            capsule = &*interceptor.capsule,
-            action = &*interceptor.action,
-            topic = self.event.topic.as_str(),
-            event = %self.event.id,
-            error = error.kind.as_str(),
-            "interceptor failed: {}",
-            error.message,
-        );
+        let message = Arc::new(Message {
+            event: event.clone(),
+            payload: payload.clone(),
+        });
+        self.tickets.deliver(Delivery {
+            shared: self.shared.clone(),
+            route: route.clone(),
+            message: message.clone(),
+            view: View::Admitted,
+        });
+        let waited_for: Vec<_> = wanting
+            .filter(|subscriber| subscriber.lanes().is_some())
+            .collect();
+        if waited_for.is_empty() {
+            return;
+        }
+        let bytes = message.size();
+        let first = route.chain.lane_count();
+        let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
+            let ticket = self.tickets.take(index);
+            let (shared, message) = (&self.shared, &message);
+            async move {
+                ticket.turn().await;
+                shared.counters.handed_out();
+                shared.lost(subscriber, subscriber.send(message, bytes).await);
+            }
+        });
+        join_all(sends.collect::<Vec<_>>()).await;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.decided {
-            self.counters.cancelled();
+            self.shared.counters.cancelled();
         }
     }
 }
@@ -261,13 +256,4 @@ fn judge(
         }
     };
     (verdict, end.filter(|_| !interceptor.monitors()))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> HookError {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    HookError::new(ErrorKind::Trap, format!("the hook panicked: {message}"))
 }

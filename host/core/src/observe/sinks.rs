@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::{Categories, Category, Observer, Record};
 use crate::{
-    mailbox::{MailboxConfig, Overflow, Pushed, Sender, Tally, mailbox},
+    mailbox::{MailboxConfig, Overflow, Sender, Tally, mailbox},
     sync::{AtomicU64, Mutex, Ordering},
 };
 
@@ -79,7 +79,7 @@ impl Observers {
         for sink in self.sinks.load().iter() {
             if sink.categories.contains(category) {
                 let pushed = sink.sender.push(record.principal(), bytes, record.clone());
-                losses.extend(lost(pushed, bytes).map(|lost| (sink.name.clone(), lost)));
+                losses.extend(pushed.lost(bytes).map(|lost| (sink.name.clone(), lost)));
             }
         }
         losses
@@ -120,16 +120,5 @@ impl Observers {
         let wanted = sinks.iter().fold(Categories::NONE, wanted);
         self.sinks.store(Arc::new(sinks));
         self.wanted.store(wanted.bits().into(), Ordering::Relaxed);
-    }
-}
-
-fn lost(pushed: Pushed, bytes: usize) -> Option<Tally> {
-    match pushed {
-        Pushed::Queued | Pushed::Closed => None,
-        Pushed::DroppedOldest { lost } => Some(lost),
-        Pushed::DroppedNewest | Pushed::TooLarge | Pushed::Lagged => Some(Tally {
-            items: 1,
-            bytes: bytes as u64,
-        }),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{Message, Scope, SubscribeOptions, View};
 use crate::{
     lane::LaneGroup,
-    mailbox::{self, Overflow, Pushed, Sender, Stats, Tally},
+    mailbox::{self, Overflow, Sender, Stats, Tally},
     types::Facts,
 };
 
@@ -74,7 +74,8 @@ impl Subscriber {
     /// message itself. Never blocks.
     pub(crate) fn push(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
         let principal = message.event.principal.as_ref();
-        lost(self.sender.push(principal, bytes, message.clone()), bytes)
+        let pushed = self.sender.push(principal, bytes, message.clone());
+        pushed.lost(bytes)
     }
 
     /// Queues a message as soon as there is room; at once where nobody waits
@@ -86,7 +87,7 @@ impl Subscriber {
                 let pushed = self
                     .sender
                     .push_reserved(room, principal, bytes, message.clone());
-                lost(pushed, bytes)
+                pushed.lost(bytes)
             }
             // It needs none, or never fits, and is then counted as lost there.
             Ok(None) | Err(_) => self.push(message, bytes),
@@ -105,16 +106,5 @@ impl Eq for Subscriber {}
 impl Hash for Subscriber {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.id.hash(state);
-    }
-}
-
-fn lost(pushed: Pushed, bytes: usize) -> Option<Tally> {
-    match pushed {
-        Pushed::Queued | Pushed::Closed => None,
-        Pushed::DroppedOldest { lost } => Some(lost),
-        Pushed::DroppedNewest | Pushed::TooLarge | Pushed::Lagged => Some(Tally {
-            items: 1,
-            bytes: bytes as u64,
-        }),
     }
 }

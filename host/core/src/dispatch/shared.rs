@@ -1,0 +1,114 @@
+//! What the parts of a dispatcher share.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use super::{Counters, DispatchConfig, lagging::Lagging, routing::Route, routing::Routing};
+use crate::{
+    mailbox::Tally,
+    observe::{Category, Observers, Record},
+    subscribe::{Message, Subscriber, View},
+    types::{Draft, Kind, Origin, Topic},
+};
+
+/// What the parts of a dispatcher share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: DispatchConfig,
+    pub(super) routing: Routing,
+    pub(super) observers: Arc<Observers>,
+    pub(super) counters: Counters,
+    pub(super) lagging: Lagging,
+    /// Events under way.
+    pub(super) tasks: TaskTracker,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(super) fn new(config: DispatchConfig) -> Self {
+        Self {
+            config,
+            routing: Routing::new(),
+            observers: Arc::default(),
+            counters: Counters::default(),
+            lagging: Lagging::new(config.lag_report_interval),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Hands a message to everybody who wants it and never makes anybody
+    /// wait, each in time that depends on nobody else's queue.
+    pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: &Arc<Message>, view: View) {
+        let bytes = message.size();
+        for subscriber in route.wanting(view, message.event.facts()) {
+            if subscriber.lanes().is_none() {
+                self.counters.handed_out();
+                self.lost(subscriber, subscriber.push(message, bytes));
+            }
+        }
+    }
+
+    /// Reports what a subscriber lost.
+    pub(super) fn lost(self: &Arc<Self>, subscriber: &Subscriber, lost: Option<Tally>) {
+        if let Some(lost) = lost {
+            self.dropped(&subscriber.options().name, lost);
+        }
+    }
+
+    /// Tells those observers that want it.
+    pub(super) fn tell(self: &Arc<Self>, category: Category, record: impl FnOnce() -> Record) {
+        for (observer, lost) in self.observers.tell(category, record) {
+            self.dropped(&observer, lost);
+        }
+    }
+
+    /// Publishes an event of the host itself: it meets no chain and no bound.
+    pub(super) fn publish_own(self: &Arc<Self>, topic: &'static str, payload: &Value) {
+        let Ok(topic) = Topic::new(topic) else {
+            return;
+        };
+        let route = self.routing.route(&topic);
+        let is_wanted = !route.is_deaf() || self.observers.want(Category::Lifecycle);
+        if !is_wanted {
+            return;
+        }
+        let draft = Draft::new(topic)
+            .with_payload(payload.to_string())
+            .with_origin(Origin {
+                kind: Kind::Host,
+                ..Origin::default()
+            });
+        let event = Arc::new(draft.into_event(self.counters.next_own()));
+        self.tell(Category::Lifecycle, || Record::Lifecycle {
+            event: event.clone(),
+        });
+        let message = Arc::new(Message {
+            payload: event.payload.clone(),
+            event,
+        });
+        let bytes = message.size();
+        for view in [View::Raw, View::Admitted] {
+            for subscriber in route.wanting(view, message.event.facts()) {
+                // Even the host does not wait for one that blocks: it is
+                // queued beyond the budget there.
+                self.lost(subscriber, subscriber.push(&message, bytes));
+            }
+        }
+    }
+
+    fn dropped(self: &Arc<Self>, consumer: &Arc<str>, lost: Tally) {
+        self.counters.lost(lost);
+        if self.lagging.count(consumer, lost) {
+            Lagging::report(self, consumer.clone());
+        }
+        // Of what an observer of losses loses itself nobody is told but that
+        // observer: it would never end.
+        let _untold = self.observers.tell(Category::Dropped, || Record::Dropped {
+            consumer: consumer.clone(),
+            lost,
+        });
+    }
+}
