@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use super::{Interceptor, Order};
 use crate::{
     lane::LaneScope,
-    topic::{TopicTree, TopicTreeBuilder},
+    topic::TopicTree,
     types::{Draft, Topic},
 };
 
@@ -69,7 +69,7 @@ impl Plan {
     /// id, then their order here, which is that of declaration.
     pub(super) fn new(mut interceptors: Vec<Interceptor>, numbers: &mut CapsuleNumbers) -> Self {
         interceptors.sort_by(|a, b| (a.priority, &a.capsule).cmp(&(b.priority, &b.capsule)));
-        let mut tree = TopicTreeBuilder::default();
+        let mut tree = TopicTree::default();
         for (index, interceptor) in (0..).zip(&interceptors) {
             tree.insert(&interceptor.event, index);
         }
@@ -79,7 +79,7 @@ impl Plan {
                 .map(|i| numbers.number(&i.capsule))
                 .collect(),
             interceptors: interceptors.into_iter().map(Arc::new).collect(),
-            tree: tree.build(),
+            tree,
             chains: RwLock::default(),
         }
     }

@@ -2,5 +2,9 @@
 //! and not on the number of patterns.
 
 mod tree;
+mod trie;
 
-pub use self::tree::{TopicTree, TopicTreeBuilder};
+#[cfg(test)]
+mod tests;
+
+pub use self::tree::TopicTree;

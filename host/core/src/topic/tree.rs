@@ -1,149 +1,145 @@
-//! The tree of patterns: immutable once built, so reading it takes no lock.
+//! The tree of patterns: a snapshot is a clone, so reading one takes no lock.
 
-use std::collections::HashMap;
+use std::{
+    hash::{BuildHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use foldhash::fast::RandomState;
+use smol_str::SmolStr;
 
+use super::trie::Trie;
 use crate::types::{MAX_SEGMENTS, Pattern, Topic};
-
-/// An index of a [`Node`].
-type NodeId = u32;
-/// An interned segment.
-type Segment = u32;
-
-const ROOT: NodeId = 0;
-/// A segment that no pattern spells out: only wildcards can match it.
-const UNKNOWN: Segment = u32::MAX;
 
 /// Values under patterns, found by topic.
 ///
-/// A look-up visits at most two branches a segment (the literal one and `*`)
-/// and allocates nothing.
-#[derive(Debug)]
+/// A clone takes constant time and shares everything; a change to one of the
+/// two copies what lies between the root and the value, and the other keeps
+/// answering as before. Insertion and removal take time proportional to the
+/// pattern's segments and the logarithm of what the tree holds, however many
+/// values or neighbours one pattern has. A look-up visits at most two
+/// branches a segment (the literal one and `*`) and allocates nothing.
+#[derive(Clone, Debug)]
 pub struct TopicTree<T> {
-    segments: HashMap<Box<str>, Segment, RandomState>,
-    edges: HashMap<(NodeId, Segment), NodeId, RandomState>,
-    nodes: Vec<Node<T>>,
+    root: Arc<Node<T>>,
+    len: usize,
+    hasher: RandomState,
 }
 
-/// Collects patterns for a [`TopicTree`].
-#[derive(Debug)]
-pub struct TopicTreeBuilder<T> {
-    tree: TopicTree<T>,
-}
-
-#[derive(Debug)]
+/// What the segments on the way to it have in common.
+#[derive(Clone, Debug)]
 struct Node<T> {
+    /// Where segments that are spelled out lead.
+    literal: Trie<Edge<T>>,
     /// Where a `*` leads.
-    star: Option<NodeId>,
+    star: Option<Arc<Node<T>>>,
     /// Values of patterns that end here.
-    here: Vec<T>,
+    here: Trie<T>,
     /// Values of patterns that end here with `>`.
-    below: Vec<T>,
+    below: Trie<T>,
 }
 
-// === impl TopicTreeBuilder ===
-
-impl<T> Default for TopicTreeBuilder<T> {
-    fn default() -> Self {
-        Self {
-            tree: TopicTree {
-                segments: HashMap::default(),
-                edges: HashMap::default(),
-                nodes: vec![Node::default()],
-            },
-        }
-    }
+#[derive(Clone, Debug)]
+struct Edge<T> {
+    hash: u64,
+    segment: SmolStr,
+    node: Arc<Node<T>>,
 }
 
-impl<T> TopicTreeBuilder<T> {
-    /// Adds `value` under `pattern`.
-    pub fn insert(&mut self, pattern: &Pattern, value: T) {
-        let mut at = ROOT;
-        for segment in pattern.segments() {
-            at = match segment {
-                ">" => {
-                    self.tree.node_mut(at).below.push(value);
-                    return;
-                }
-                "*" => match self.tree.node(at).star {
-                    Some(next) => next,
-                    None => {
-                        let next = self.tree.add_node();
-                        self.tree.node_mut(at).star = Some(next);
-                        next
-                    }
-                },
-                _ => self.tree.step(at, segment),
-            };
-        }
-        self.tree.node_mut(at).here.push(value);
-    }
-
-    /// The tree; it does not change any more.
-    pub fn build(self) -> TopicTree<T> {
-        self.tree
-    }
+/// A value on its way into a tree or out of it.
+struct Keyed<'a, T> {
+    value: &'a T,
+    hash: u64,
+    hasher: &'a RandomState,
 }
 
 // === impl TopicTree ===
 
+impl<T> Default for TopicTree<T> {
+    fn default() -> Self {
+        Self {
+            root: Arc::default(),
+            len: 0,
+            hasher: RandomState::default(),
+        }
+    }
+}
+
 impl<T> TopicTree<T> {
-    /// Calls `found` with every value whose pattern matches `topic`, each
-    /// once, in no particular order.
+    /// How many values there are; one under two patterns counts twice.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Calls `found` with every value whose pattern matches `topic`, in no
+    /// particular order; a value under several such patterns once for each.
     pub fn for_each_match<'t>(&'t self, topic: &Topic, mut found: impl FnMut(&'t T)) {
-        let mut path = [UNKNOWN; MAX_SEGMENTS];
+        let mut path: [(u64, &[u8]); MAX_SEGMENTS] = [(0, &[]); MAX_SEGMENTS];
         let mut len = 0;
-        for (slot, segment) in path.iter_mut().zip(topic.segments()) {
-            *slot = self.segments.get(segment).copied().unwrap_or(UNKNOWN);
+        let segments = topic.as_str().as_bytes().split(|byte| *byte == b'.');
+        for (slot, segment) in path.iter_mut().zip(segments) {
+            *slot = (hash(&self.hasher, segment), segment);
             len += 1;
         }
-        self.visit(ROOT, path.get(..len).unwrap_or(&path), &mut found);
+        self.root
+            .visit(path.get(..len).unwrap_or(&path), &mut found);
     }
+}
 
-    fn visit<'t>(&'t self, at: NodeId, path: &[Segment], found: &mut impl FnMut(&'t T)) {
-        let node = self.node(at);
-        let Some((segment, rest)) = path.split_first() else {
-            node.here.iter().for_each(found);
-            return;
-        };
-        node.below.iter().for_each(&mut *found);
-        if let Some(next) = self.edges.get(&(at, *segment)) {
-            self.visit(*next, rest, found);
+impl<T: Clone + Eq + Hash> TopicTree<T> {
+    /// Adds `value` under `pattern`; `false` if it is there already, which
+    /// changes nothing.
+    pub fn insert(&mut self, pattern: &Pattern, value: T) -> bool {
+        let new = !self.contains(pattern, &value);
+        if new {
+            let keyed = Keyed::new(&value, &self.hasher);
+            Arc::make_mut(&mut self.root).insert(pattern.segments(), &keyed);
+            self.len += 1;
         }
-        if let Some(next) = node.star {
-            self.visit(next, rest, found);
+        new
+    }
+
+    /// Removes `value` from under `pattern`, and every node that no pattern
+    /// needs any more; `false` if it is not there, which changes nothing.
+    pub fn remove(&mut self, pattern: &Pattern, value: &T) -> bool {
+        let found = self.contains(pattern, value);
+        if found {
+            let keyed = Keyed::new(value, &self.hasher);
+            Arc::make_mut(&mut self.root).remove(pattern.segments(), &keyed);
+            self.len -= 1;
         }
+        found
     }
 
-    /// The node that `segment` leads to from `at`, made if need be.
-    fn step(&mut self, at: NodeId, segment: &str) -> NodeId {
-        let known = self.segments.len() as Segment;
-        let segment = match self.segments.get(segment) {
-            Some(segment) => *segment,
-            None => *self.segments.entry(segment.into()).or_insert(known),
-        };
-        if let Some(next) = self.edges.get(&(at, segment)) {
-            return *next;
+    /// Whether `value` is under this very `pattern`.
+    pub fn contains(&self, pattern: &Pattern, value: &T) -> bool {
+        let keyed = Keyed::new(value, &self.hasher);
+        let mut at = &*self.root;
+        for segment in pattern.segments() {
+            let next = match segment {
+                ">" => return keyed.is_in(&at.below),
+                "*" => at.star.as_ref(),
+                _ => at.next(hash(&self.hasher, segment.as_bytes()), segment.as_bytes()),
+            };
+            match next {
+                Some(next) => at = next,
+                None => return false,
+            }
         }
-        let next = self.add_node();
-        self.edges.insert((at, segment), next);
-        next
+        keyed.is_in(&at.here)
     }
+}
 
-    fn add_node(&mut self) -> NodeId {
-        self.nodes.push(Node::default());
-        (self.nodes.len() - 1) as NodeId
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "ids come from `add_node` alone")]
-    fn node(&self, id: NodeId) -> &Node<T> {
-        &self.nodes[id as usize]
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "ids come from `add_node` alone")]
-    fn node_mut(&mut self, id: NodeId) -> &mut Node<T> {
-        &mut self.nodes[id as usize]
+#[cfg(test)]
+impl<T> TopicTree<T> {
+    /// The nodes, without the root.
+    pub(super) fn nodes(&self) -> usize {
+        self.root.size() - 1
     }
 }
 
@@ -152,66 +148,143 @@ impl<T> TopicTree<T> {
 impl<T> Default for Node<T> {
     fn default() -> Self {
         Self {
+            literal: Trie::Empty,
             star: None,
-            here: Vec::new(),
-            below: Vec::new(),
+            here: Trie::Empty,
+            below: Trie::Empty,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Few distinct segments, so that patterns and topics meet often.
-    fn pattern() -> impl Strategy<Value = Pattern> {
-        let segment = prop_oneof![3 => "[a-c]", 1 => Just("*".to_owned())];
-        (prop::collection::vec(segment, 1..5), any::<bool>()).prop_map(|(mut segments, tail)| {
-            if tail {
-                segments.push(">".to_owned());
-            }
-            Pattern::new(&segments.join(".")).unwrap()
-        })
+impl<T> Node<T> {
+    fn is_empty(&self) -> bool {
+        self.literal.is_empty()
+            && self.star.is_none()
+            && self.here.is_empty()
+            && self.below.is_empty()
     }
 
-    fn topic() -> impl Strategy<Value = Topic> {
-        prop::collection::vec("[a-d]", 1..7).prop_map(|s| Topic::new(&s.join(".")).unwrap())
+    /// Where the literal `segment` leads.
+    fn next(&self, hash: u64, segment: &[u8]) -> Option<&Arc<Self>> {
+        self.literal
+            .get(hash, |edge| edge.is(hash, segment))
+            .map(|edge| &edge.node)
     }
 
-    proptest! {
-        #[test]
-        fn the_tree_finds_what_a_scan_finds(
-            patterns in prop::collection::vec(pattern(), 0..40),
-            topics in prop::collection::vec(topic(), 1..20),
-        ) {
-            let mut builder = TopicTreeBuilder::default();
-            for (index, pattern) in patterns.iter().enumerate() {
-                builder.insert(pattern, index);
-            }
-            let tree = builder.build();
-            for topic in topics {
-                let mut found = Vec::new();
-                tree.for_each_match(&topic, |index| found.push(*index));
-                found.sort_unstable();
-                let want: Vec<_> = (0..patterns.len())
-                    .filter(|index| patterns[*index].matches(&topic))
-                    .collect();
-                prop_assert_eq!(found, want, "topic {}", topic);
+    fn visit<'t>(&'t self, path: &[(u64, &[u8])], found: &mut impl FnMut(&'t T)) {
+        let Some(((hash, segment), rest)) = path.split_first() else {
+            self.here.for_each(found);
+            return;
+        };
+        self.below.for_each(found);
+        if let Some(next) = self.next(*hash, segment) {
+            next.visit(rest, found);
+        }
+        if let Some(next) = &self.star {
+            next.visit(rest, found);
+        }
+    }
+
+    #[cfg(test)]
+    fn size(&self) -> usize {
+        let mut size = 1 + self.star.as_ref().map_or(0, |star| star.size());
+        self.literal.for_each(&mut |edge| size += edge.node.size());
+        size
+    }
+}
+
+impl<T: Clone + Eq + Hash> Node<T> {
+    /// Adds a value that is not there.
+    fn insert<'p>(&mut self, mut pattern: impl Iterator<Item = &'p str>, new: &Keyed<'_, T>) {
+        let Some(segment) = pattern.next() else {
+            return new.insert_into(&mut self.here);
+        };
+        match segment {
+            ">" => new.insert_into(&mut self.below),
+            "*" => Arc::make_mut(self.star.get_or_insert_default()).insert(pattern, new),
+            _ => {
+                let hash = hash(new.hasher, segment.as_bytes());
+                let is = |edge: &Edge<T>| edge.is(hash, segment.as_bytes());
+                if let Some(edge) = self.literal.get_mut(hash, is) {
+                    return Arc::make_mut(&mut edge.node).insert(pattern, new);
+                }
+                let mut node = Self::default();
+                node.insert(pattern, new);
+                let edge = Edge {
+                    hash,
+                    segment: segment.into(),
+                    node: Arc::new(node),
+                };
+                self.literal.insert(edge, &|edge| edge.hash);
             }
         }
     }
 
-    #[test]
-    fn the_longest_topic_is_looked_up_whole() {
-        let longest = ["a"; MAX_SEGMENTS].join(".");
-        let mut builder = TopicTreeBuilder::default();
-        builder.insert(&Pattern::new(&longest).unwrap(), ());
-        let mut found = 0;
-        builder
-            .build()
-            .for_each_match(&Topic::new(&longest).unwrap(), |()| found += 1);
-        assert_eq!(found, 1);
+    /// Removes a value that is there.
+    fn remove<'p>(&mut self, mut pattern: impl Iterator<Item = &'p str>, old: &Keyed<'_, T>) {
+        let Some(segment) = pattern.next() else {
+            return old.remove_from(&mut self.here);
+        };
+        match segment {
+            ">" => old.remove_from(&mut self.below),
+            "*" => {
+                let next = Arc::make_mut(self.star.get_or_insert_default());
+                next.remove(pattern, old);
+                if next.is_empty() {
+                    self.star = None;
+                }
+            }
+            _ => {
+                let hash = hash(old.hasher, segment.as_bytes());
+                let is = |edge: &Edge<T>| edge.is(hash, segment.as_bytes());
+                let Some(edge) = self.literal.get_mut(hash, is) else {
+                    return;
+                };
+                let next = Arc::make_mut(&mut edge.node);
+                next.remove(pattern, old);
+                if next.is_empty() {
+                    self.literal.remove(hash, &is);
+                }
+            }
+        }
     }
+}
+
+// === impl Edge ===
+
+impl<T> Edge<T> {
+    fn is(&self, hash: u64, segment: &[u8]) -> bool {
+        self.hash == hash && self.segment.as_bytes() == segment
+    }
+}
+
+// === impl Keyed ===
+
+impl<'a, T: Clone + Eq + Hash> Keyed<'a, T> {
+    fn new(value: &'a T, hasher: &'a RandomState) -> Self {
+        Self {
+            value,
+            hash: hasher.hash_one(value),
+            hasher,
+        }
+    }
+
+    fn is_in(&self, values: &Trie<T>) -> bool {
+        values.get(self.hash, |value| value == self.value).is_some()
+    }
+
+    fn insert_into(&self, values: &mut Trie<T>) {
+        values.insert(self.value.clone(), &|value| self.hasher.hash_one(value));
+    }
+
+    fn remove_from(&self, values: &mut Trie<T>) {
+        values.remove(self.hash, &|value| value == self.value);
+    }
+}
+
+/// Of a segment; it need not tell where one ends, as `str`'s does.
+fn hash(hasher: &RandomState, segment: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(segment);
+    hasher.finish()
 }
