@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod hook;
 pub mod lane;
 pub mod quarantine;
+pub mod subscribe;
 pub mod text;
 pub mod topic;
 pub mod types;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Principal, Topic};
@@ -58,8 +59,9 @@ pub struct Event {
     pub kind: Kind,
 }
 
-/// Who made an event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Who made an event; in JSON `application`, `capsule` or `host`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Kind {
     /// The application around the host.
@@ -82,7 +84,8 @@ pub enum EventId {
 
 /// A short text from outside that the host passes on without reading it: at
 /// most 256 bytes and no control characters.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Name(Arc<str>);
 
 /// Why a text is not a [`Name`].
@@ -283,6 +286,14 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 const MAX_BYTES: usize = 64;
 
 /// A tenant: 1 to 64 of `a-z 0-9 _ -`, the first a letter or digit.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Principal(Arc<str>);
 
 /// Why a string is not a principal.
@@ -92,6 +95,14 @@ impl FromStr for Principal {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         Self::new(name)
+    }
+}
+
+impl TryFrom<String> for Principal {
+    type Error = PrincipalError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name)
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 /// Most segments a topic or pattern may have.
 pub const MAX_SEGMENTS: usize = 16;
 /// Most bytes a topic or pattern may have.
@@ -10,12 +12,14 @@ pub const MAX_TOPIC_BYTES: usize = 256;
 
 /// Where an event is published: 1 to 16 segments joined by `.`, each one or
 /// more of `A-Z a-z 0-9 _ -`, 256 bytes in all.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Topic(Arc<str>);
 
 /// A set of topics: a topic in which a whole segment may be `*` (exactly one
 /// segment, anywhere) and the last may be `>` (one or more segments).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Pattern(Arc<str>);
 
 /// Why a string is not a topic or not a pattern.
@@ -123,6 +127,14 @@ impl FromStr for Topic {
     }
 }
 
+impl TryFrom<String> for Topic {
+    type Error = TopicError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
+    }
+}
+
 // === impl Pattern ===
 
 impl Pattern {
@@ -134,6 +146,11 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Self, TopicError> {
         check(text, true)?;
         Ok(Self(text.into()))
+    }
+
+    /// `>`, which matches every topic.
+    pub fn everything() -> Self {
+        Self(">".into())
     }
 
     /// The pattern as it was written.
@@ -181,6 +198,14 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = TopicError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
     }
 }
 
