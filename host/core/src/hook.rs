@@ -6,7 +6,10 @@ use std::{fmt, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::types::Event;
+use crate::{
+    dispatch::{Gather, Gathered},
+    types::Event,
+};
 
 /// A boxed future that lives as long as the call it answers.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
@@ -32,6 +35,63 @@ pub struct Call<'a> {
     pub payload: &'a Bytes,
     /// When the caller stops waiting.
     pub deadline: Instant,
+}
+
+/// The future of a trigger.
+pub type OutletFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, OutletError>> + Send + 'a>>;
+
+/// What a capsule may do with the bus while it answers an event. What it
+/// publishes is its caller's: it carries the principal of the event `from`
+/// which the capsule is asked about, and one hop more.
+pub trait Outlet: fmt::Debug + Send + Sync {
+    /// Publishes, and does not wait for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`OutletError`]; nothing was published then.
+    fn publish(&self, from: &Arc<Event>, topic: &str, payload: Bytes) -> Result<(), OutletError>;
+
+    /// Asks all interceptors of `topic` at once and gathers their replies.
+    fn trigger<'a>(
+        &'a self,
+        from: &'a Arc<Event>,
+        topic: &'a str,
+        payload: Bytes,
+        gather: Gather,
+    ) -> OutletFuture<'a, Gathered>;
+}
+
+/// Why a capsule could not publish or trigger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutletError {
+    /// The topic is none.
+    #[error("bad topic: {0}")]
+    BadTopic(String),
+    /// The manifest does not grant the topic.
+    #[error("not granted: the manifest's [capabilities] do not list this topic")]
+    NotGranted,
+    /// A capsule published on the way to the event, and so on, too deep.
+    #[error("too many hops: an event may be {max} away from one that no capsule made")]
+    TooManyHops {
+        /// How many are allowed.
+        max: u32,
+    },
+    /// It has published for this principal as often as it may.
+    #[error("too often: {per_second} in a second are granted for one principal")]
+    TooOften {
+        /// How often it may.
+        per_second: u32,
+    },
+    /// There is no room.
+    #[error("full: {0}")]
+    Full(String),
+    /// The event is larger than allowed.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// The host is shutting down, or has no bus.
+    #[error("closed: the host takes no more events")]
+    Closed,
 }
 
 /// What a hook says becomes of an event.

@@ -1,9 +1,17 @@
 //! What the dispatcher counts: every event, every step, every error.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::{Decision, StepVerdict};
-use crate::hook::ErrorKind;
+use super::{
+    Decision, StepVerdict,
+    meter::{Histogram, HistogramSnapshot},
+};
+use crate::{
+    hook::ErrorKind,
+    mailbox::Tally,
+    quarantine::Change,
+    sync::{AtomicU64, Ordering},
+};
 
 /// Running totals since the start. Counting is one atomic addition.
 #[derive(Debug, Default)]
@@ -14,12 +22,22 @@ pub struct Counters {
     denied: AtomicU64,
     refused: AtomicU64,
     cancelled: AtomicU64,
+    triggered: AtomicU64,
     steps: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
+    handed_out: AtomicU64,
+    lost: AtomicU64,
+    lost_bytes: AtomicU64,
+    shared_lanes: AtomicU64,
+    quarantined: AtomicU64,
+    recovered: AtomicU64,
+    /// Events of the host about itself.
+    own: AtomicU64,
+    durations: Histogram,
 }
 
 /// The totals at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Events taken in. Each of them is, in the end, one of `admitted`,
     /// `answered`, `denied` and `cancelled`.
@@ -38,6 +56,25 @@ pub struct Snapshot {
     pub steps: u64,
     /// Interceptors that failed, by family, as [`ErrorKind::ALL`] orders them.
     pub errors: [u64; ErrorKind::ALL.len()],
+    /// Events that were scattered to gather replies.
+    pub triggered: u64,
+    /// Times that an event was handed to a subscription.
+    pub handed_out: u64,
+    /// Events and records that consumers lost.
+    pub lost: u64,
+    /// Their bytes.
+    pub lost_bytes: u64,
+    /// Events that visited a lane which principals share because a capsule had
+    /// as many as it may.
+    pub shared_lanes: u64,
+    /// Times that a capsule was taken out for a principal.
+    pub quarantined: u64,
+    /// Times that one was brought back.
+    pub recovered: u64,
+    /// Events that the host published about itself.
+    pub own: u64,
+    /// How long chains took, waiting included.
+    pub durations: HistogramSnapshot,
 }
 
 // === impl Counters ===
@@ -55,6 +92,15 @@ impl Counters {
             refused: read(&self.refused),
             steps: read(&self.steps),
             errors: self.errors.each_ref().map(read),
+            triggered: read(&self.triggered),
+            handed_out: read(&self.handed_out),
+            lost: read(&self.lost),
+            lost_bytes: read(&self.lost_bytes),
+            shared_lanes: read(&self.shared_lanes),
+            quarantined: read(&self.quarantined),
+            recovered: read(&self.recovered),
+            own: read(&self.own),
+            durations: self.durations.snapshot(),
         }
     }
 
@@ -70,12 +116,42 @@ impl Counters {
         add(&self.cancelled);
     }
 
-    pub(super) fn decided(&self, decision: &Decision) {
+    pub(super) fn triggered(&self) {
+        add(&self.triggered);
+    }
+
+    pub(super) fn handed_out(&self) {
+        add(&self.handed_out);
+    }
+
+    pub(super) fn lost(&self, lost: Tally) {
+        self.lost.fetch_add(lost.items, Ordering::Relaxed);
+        self.lost_bytes.fetch_add(lost.bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn shared_lane(&self) {
+        add(&self.shared_lanes);
+    }
+
+    pub(super) fn quarantine(&self, change: Change) {
+        add(match change {
+            Change::Out(_) => &self.quarantined,
+            Change::Back => &self.recovered,
+        });
+    }
+
+    /// Counts an event of the host about itself, and gives its number.
+    pub(super) fn next_own(&self) -> u64 {
+        self.own.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn decided(&self, decision: &Decision, duration: Duration) {
         add(match decision {
             Decision::Continue { .. } => &self.admitted,
             Decision::Final { .. } => &self.answered,
             Decision::Deny { .. } => &self.denied,
         });
+        self.durations.add(duration);
     }
 
     pub(super) fn step(&self, verdict: &StepVerdict) {

@@ -1,129 +1,124 @@
 //! Takes events in and sets them on their way.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use serde_json::{Value, json};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
-    Counters, Delivery, Interceptor, Outcome, Plan, Running,
-    plan::{Chain, LaneGroups},
+    DispatchConfig, Gather, Gathered, Interceptor, Outcome, Plan, PublishError, Running, Snapshot,
+    Subscription, delivery::Delivery, routing::Route, shared::Shared, trigger::Asks,
 };
 use crate::{
-    lane::{LaneConfig, Lanes, NoRoom, Tickets, Visit},
-    types::{Draft, Topic},
+    lane::{Lanes, NoRoom, RoomUse, Tickets, Visit},
+    observe::{Audit, Category, Observers, Record},
+    session::{Registered, Sessions},
+    subscribe::{Message, SubscribeOptions, View},
+    types::{Draft, Event, Kind, Name, Principal},
 };
 
-/// Takes events in, runs each through the chain of its topic, and says what
-/// became of it.
+/// Takes events in, runs each through the chain of its topic, says what became
+/// of it, and hands what is admitted to those who subscribe to it.
 ///
-/// Events of one principal meet each capsule in the order in which they were
-/// taken in; different principals never wait for one another.
+/// Events of one principal meet each capsule, and reach each subscription, in
+/// the order in which they were taken in; different principals never wait for
+/// one another.
 #[derive(Debug)]
 pub struct Dispatcher {
-    config: DispatchConfig,
-    plan: ArcSwap<Plan>,
-    groups: Mutex<LaneGroups>,
+    shared: Arc<Shared>,
     lanes: Arc<Lanes<Delivery>>,
-    counters: Arc<Counters>,
-    tasks: TaskTracker,
+    sessions: Sessions,
 }
 
-/// The limits of a [`Dispatcher`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DispatchConfig {
-    /// How many events may be under way, in each lane and in all; the next one
-    /// waits or is refused, as its publisher asks.
-    pub lanes: LaneConfig,
-    /// How long the hooks of one chain may take together. Waiting for a turn
-    /// behind earlier events does not count: their own time-outs bound it.
-    /// Default 5 s.
-    pub chain_deadline: Duration,
-}
-
-/// Why an event was not taken in. The event comes back where it can be tried
-/// again.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// Topics under `host.` are the host's own.
-    #[error("topic `{topic}` is reserved: only the host publishes under `host.`")]
-    Reserved {
-        /// The topic.
-        topic: Topic,
-    },
-    /// There is no room for the event at the moment.
-    #[error("{full}")]
-    Full {
-        /// What is full.
-        full: NoRoom,
-        /// The event.
-        draft: Box<Draft>,
-    },
-    /// The event alone is larger than all events under way may be.
-    #[error(
-        "an event of {bytes} bytes is larger than the host takes: {max} bytes (`in_flight_bytes` under [dispatch])"
-    )]
-    TooLarge {
-        /// What the event counts.
-        bytes: u64,
-        /// What all events under way may count together.
-        max: u64,
-    },
-    /// The host is shutting down.
-    #[error("the host is shutting down and takes no more events")]
-    Closed {
-        /// The event.
-        draft: Box<Draft>,
-    },
-}
-
-// === impl DispatchConfig ===
-
-impl Default for DispatchConfig {
-    fn default() -> Self {
-        Self {
-            lanes: LaneConfig::default(),
-            chain_deadline: Duration::from_secs(5),
-        }
-    }
+/// What an event may do to be let in, and where it goes then.
+struct Admission {
+    draft: Draft,
+    route: Arc<Route>,
+    visit: Visit,
+    token: TaskTrackerToken,
 }
 
 // === impl Dispatcher ===
 
 impl Dispatcher {
-    /// A dispatcher with nothing to ask: every event is admitted.
+    /// A dispatcher with nothing to ask and nobody to tell: every event is
+    /// admitted.
     pub fn new(config: DispatchConfig) -> Self {
-        let mut groups = LaneGroups::default();
         Self {
-            plan: ArcSwap::from_pointee(Plan::new(Vec::new(), &mut groups)),
-            groups: Mutex::new(groups),
             lanes: Arc::new(Lanes::new(config.lanes)),
-            counters: Arc::default(),
-            tasks: TaskTracker::new(),
-            config,
+            sessions: Sessions::new(config.sessions),
+            shared: Arc::new(Shared::new(config)),
         }
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &DispatchConfig {
+        &self.shared.config
     }
 
     /// Replaces all interceptors in one step. Events already taken in finish
     /// with those they started with.
     pub fn install(&self, interceptors: Vec<Interceptor>) {
-        // The lock is kept over the swap, so that the plan installed last stays.
-        let mut groups = self.groups.lock();
-        self.plan
-            .store(Arc::new(Plan::new(interceptors, &mut groups)));
-        groups.prune();
+        let count = interceptors.len();
+        self.shared.routing.install(interceptors);
+        self.tell(Category::Reload, || Record::Reload {
+            interceptors: count,
+        });
     }
 
     /// Everything that intercepts at the moment.
     pub fn plan(&self) -> Arc<Plan> {
-        self.plan.load_full()
+        self.shared.routing.plan()
     }
 
     /// What has been counted so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Snapshot {
+        self.shared.counters.snapshot()
+    }
+
+    /// Subscribes to what is taken in from now on.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
+        Subscription::new(&self.shared, options)
+    }
+
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        self.shared.routing.subscribers()
+    }
+
+    /// Those who are told what it does.
+    pub fn observers(&self) -> &Arc<Observers> {
+        &self.shared.observers
+    }
+
+    /// Says which session of the host a source's own session is: on every
+    /// later event of `principal` that names that source and that session of
+    /// its own, and no session. See [`Sessions`].
+    pub fn register_session(
+        &self,
+        principal: Option<&Principal>,
+        source: &Name,
+        native: &Name,
+        session: Name,
+    ) -> Registered {
+        let registered = self
+            .sessions
+            .register(principal, source, native, session.clone());
+        if registered != Registered::Same {
+            let payload = json!({
+                "principal": principal.map(Principal::as_str),
+                "source": source.as_str(),
+                "native_session": native.as_str(),
+                "session": session.as_str(),
+            });
+            self.publish_own("host.session.registered", &payload);
+        }
+        registered
+    }
+
+    /// The sessions that are registered.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// Takes an event in now, or not at all. Its place in every lane it will
@@ -131,36 +126,31 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// [`PublishError::Full`] with the event if a lane has no room.
+    /// [`PublishError::Full`] with the event if there is no room for it.
     pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let token = self.tasks.token();
-        let draft = self.check(draft)?;
-        let chain = self.plan.load().chain(draft.topic());
-        match self.lanes.try_enter(&visit(&chain, &draft)) {
-            Ok(tickets) => Ok(self.start(draft, chain, tickets, token)),
-            Err(full) => {
-                self.counters.refused();
-                Err(PublishError::Full {
-                    full,
-                    draft: Box::new(draft),
-                })
-            }
-        }
+        let admission = self.check(draft)?;
+        let full = match self.shared.observers.blocked_by() {
+            Some(observer) => NoRoom::Observer { observer },
+            None => match self.lanes.try_enter(&admission.visit) {
+                Ok(tickets) => return Ok(self.start(admission, tickets)),
+                Err(full) => full,
+            },
+        };
+        Err(self.refuse(admission.draft, full))
     }
 
-    /// Takes an event in as soon as every lane it will visit has room. Only
-    /// publishers for the same principal wait. Dropping the future leaves the
-    /// event untaken.
+    /// Takes an event in as soon as there is room for it. Only publishers for
+    /// the same principal wait for one another, unless the whole host is full.
+    /// Dropping the future leaves the event untaken.
     ///
     /// # Errors
     ///
-    /// [`PublishError::Reserved`] and [`PublishError::Closed`].
+    /// All of [`PublishError`] but `Full`.
     pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let token = self.tasks.token();
-        let draft = self.check(draft)?;
-        let chain = self.plan.load().chain(draft.topic());
-        let tickets = self.lanes.enter(&visit(&chain, &draft)).await;
-        Ok(self.start(draft, chain, tickets, token))
+        let admission = self.check(draft)?;
+        self.shared.observers.room().await;
+        let tickets = self.lanes.enter(&admission.visit).await;
+        Ok(self.start(admission, tickets))
     }
 
     /// Publishes and waits for the outcome; waits for room if need be.
@@ -180,72 +170,202 @@ impl Dispatcher {
     ///
     /// As [`submit`](Self::submit).
     pub async fn publish(&self, draft: Draft) -> Result<(), PublishError> {
-        let running = self.submit(draft).await?;
-        self.tasks.spawn(async move {
-            // Counters and logs tell what became of it.
-            let _outcome = running.run().await;
-        });
+        self.spawn(self.submit(draft).await?);
         Ok(())
+    }
+
+    /// Publishes now, or not at all, and does not wait for the outcome.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_submit`](Self::try_submit).
+    pub fn try_publish(&self, draft: Draft) -> Result<(), PublishError> {
+        self.spawn(self.try_submit(draft)?);
+        Ok(())
+    }
+
+    /// Asks all interceptors of a topic at once, each with the event as it is,
+    /// and gathers their replies. It waits for its turn in the lane of each
+    /// capsule, but not for room in one that is full, and never in a lane that
+    /// is held by an event which waits for this one.
+    ///
+    /// Nothing is decided by it, and nobody who subscribes sees the event.
+    /// Dropping the future stops the calls that are under way.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_submit`](Self::try_submit); `Full` only if the whole host is.
+    pub async fn trigger(&self, draft: Draft, gather: Gather) -> Result<Gathered, PublishError> {
+        let Admission {
+            draft,
+            route,
+            mut visit,
+            token: _token,
+        } = self.check(draft)?;
+        visit.scopes.truncate(route.chain.lane_count());
+        (visit.announces, visit.delivers) = (false, false);
+        let entered = self.lanes.enter_some(visit, &draft.origin().ancestors);
+        let (mut tickets, refused) = match entered {
+            Ok(entered) => entered,
+            Err(full) => return Err(self.refuse(draft, full)),
+        };
+        self.shared.counters.triggered();
+        let event = self.event(draft, tickets.entry());
+        let mut taken = 0..;
+        let tickets: Vec<_> = refused
+            .into_iter()
+            .map(|refused| match refused {
+                Some(refused) => Err(refused),
+                None => Ok(tickets.take(taken.next().unwrap_or_default())),
+            })
+            .collect();
+        let asks = Asks {
+            shared: &self.shared,
+            event: &event,
+            chain: &route.chain,
+        };
+        Ok(asks.gather(tickets, gather).await)
+    }
+
+    /// Publishes an event of the host about itself, on a topic under `host.`.
+    /// It meets no chain, and no bound but those of each consumer's queue.
+    pub fn publish_own(&self, topic: &'static str, payload: &Value) {
+        self.shared.publish_own(topic, payload);
     }
 
     /// Takes no more events, and waits until all that were taken in are done.
     pub async fn drain(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
     }
 
-    /// How many lanes exist: none when nothing is under way.
+    /// How many lanes exist: none when nothing is under way. Takes the lock of
+    /// every principal that has events under way in turn.
     pub fn lanes(&self) -> usize {
         self.lanes.count()
     }
 
-    fn check(&self, draft: Draft) -> Result<Draft, PublishError> {
+    /// How many principals have events under way.
+    pub fn principals(&self) -> usize {
+        self.lanes.principals()
+    }
+
+    /// What is under way.
+    pub fn in_flight(&self) -> RoomUse {
+        self.lanes.in_flight()
+    }
+
+    /// How many principals wait because the whole host is full.
+    pub fn waiting(&self) -> usize {
+        self.lanes.waiting()
+    }
+
+    pub(super) fn tell(&self, category: Category, record: impl FnOnce() -> Record) {
+        self.shared.tell(category, record);
+    }
+
+    fn check(&self, draft: Draft) -> Result<Admission, PublishError> {
         if draft.topic().is_reserved() {
             return Err(PublishError::Reserved {
                 topic: draft.topic().clone(),
             });
         }
-        let (bytes, max) = (draft.size() as u64, self.lanes.max_in_flight().bytes);
-        if bytes > max {
-            return Err(PublishError::TooLarge { bytes, max });
-        }
-        if self.tasks.is_closed() {
+        // Taken before it is asked whether the host shuts down: whoever waits
+        // for all to end waits for this one then.
+        let token = self.shared.tasks.token();
+        if self.shared.tasks.is_closed() {
             return Err(PublishError::Closed {
                 draft: Box::new(draft),
             });
         }
-        Ok(draft)
-    }
-
-    fn start(
-        &self,
-        draft: Draft,
-        chain: Arc<Chain>,
-        tickets: Tickets<Delivery>,
-        token: TaskTrackerToken,
-    ) -> Running {
-        self.counters.published();
-        let event = Arc::new(draft.into_event(tickets.entry()));
-        let deadline = self.config.chain_deadline;
-        Running::new(
-            event,
-            chain,
-            tickets,
-            self.counters.clone(),
-            deadline,
+        let draft = self.sessions.bind(draft);
+        let (bytes, max) = (draft.size(), self.lanes.max_in_flight().bytes);
+        if bytes as u64 > max {
+            let bytes = bytes as u64;
+            return Err(PublishError::TooLarge { bytes, max });
+        }
+        let route = self.shared.routing.route(draft.topic());
+        let facts = draft.facts();
+        let mut delivers = false;
+        for subscriber in route.wanting(View::Admitted, facts) {
+            let max = subscriber.options().mailbox.max_bytes.get();
+            if bytes > max {
+                return Err(PublishError::TooLargeFor {
+                    subscription: subscriber.options().name.clone(),
+                    bytes,
+                    max,
+                });
+            }
+            delivers |= subscriber.lanes().is_none();
+        }
+        let visit = Visit {
+            principal: draft.principal().cloned(),
+            scopes: route.lanes(&draft).collect(),
+            announces: route.wanting(View::Raw, facts).next().is_some(),
+            delivers,
+            bytes: bytes as u64,
+            is_nested: draft.origin().kind == Kind::Capsule,
+        };
+        Ok(Admission {
+            draft,
+            route,
+            visit,
             token,
-        )
+        })
     }
-}
 
-/// What an event wants of the lanes.
-fn visit(chain: &Chain, draft: &Draft) -> Visit {
-    Visit {
-        principal: draft.principal().cloned(),
-        scopes: chain.lanes(draft).collect(),
-        announces: false,
-        delivers: false,
-        bytes: draft.size() as u64,
-        is_nested: false,
+    fn refuse(&self, draft: Draft, full: NoRoom) -> PublishError {
+        self.shared.counters.refused();
+        PublishError::Full {
+            full,
+            draft: Box::new(draft),
+        }
+    }
+
+    fn event(&self, draft: Draft, entry: u64) -> Arc<Event> {
+        let event = Arc::new(draft.into_event(entry));
+        self.tell(Category::Published, || Record::Published {
+            event: event.clone(),
+        });
+        event
+    }
+
+    fn start(&self, admission: Admission, mut tickets: Tickets<Delivery>) -> Running {
+        let Admission {
+            draft,
+            route,
+            visit,
+            token,
+        } = admission;
+        self.shared.counters.published();
+        let event = self.event(draft, tickets.entry());
+        if tickets.shares_a_lane() {
+            self.shared.counters.shared_lane();
+            self.tell(Category::Audit, || {
+                Record::Audit(Audit::LaneShared {
+                    principal: event.principal.clone(),
+                    event: event.clone(),
+                })
+            });
+        }
+        if visit.announces {
+            tickets.announce(Delivery {
+                shared: self.shared.clone(),
+                route: route.clone(),
+                message: Arc::new(Message {
+                    event: event.clone(),
+                    payload: event.payload.clone(),
+                }),
+                view: View::Raw,
+            });
+        }
+        Running::new(self.shared.clone(), event, route, tickets, token)
+    }
+
+    fn spawn(&self, running: Running) {
+        self.shared.tasks.spawn(async move {
+            // Counters, observers and logs tell what became of it.
+            let _outcome = running.run().await;
+        });
     }
 }

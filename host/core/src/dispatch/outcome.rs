@@ -6,7 +6,11 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::Interceptor;
-use crate::{hook::HookError, types::Event};
+use crate::{
+    hook::{HookError, Verdict},
+    observe::Record,
+    types::Event,
+};
 
 /// What became of an event.
 #[derive(Clone, Debug)]
@@ -87,9 +91,39 @@ impl Outcome {
     }
 }
 
+// === impl Step ===
+
+impl Step {
+    /// What observers of `event` are told of it.
+    pub(super) fn record(&self, event: &Arc<Event>) -> Record {
+        Record::Step {
+            event: event.clone(),
+            capsule: self.interceptor.capsule.clone(),
+            action: self.interceptor.action.clone(),
+            verdict: self.verdict.as_str(),
+            duration: self.duration,
+        }
+    }
+}
+
 // === impl StepVerdict ===
 
 impl StepVerdict {
+    /// What an answer is called.
+    pub(super) fn of(answer: &Result<Verdict, HookError>) -> Self {
+        match answer {
+            Ok(Verdict::Continue(payload)) => Self::Continue {
+                changed: payload.is_some(),
+            },
+            Ok(Verdict::Final(_)) => Self::Final,
+            Ok(Verdict::Deny(reason)) => Self::Deny {
+                reason: reason.clone(),
+            },
+            Ok(Verdict::Skip) => Self::Skip,
+            Err(error) => Self::Error(error.clone()),
+        }
+    }
+
     /// The word for it in outcomes, logs and metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -105,6 +139,14 @@ impl StepVerdict {
 // === impl Decision ===
 
 impl Decision {
+    /// The capsule that decided, where one did.
+    pub fn by(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Continue { .. } => None,
+            Self::Final { by, .. } | Self::Deny { by, .. } => Some(by),
+        }
+    }
+
     /// The word for it in outcomes, logs and metrics.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -147,6 +147,11 @@ impl Chain {
         self.stages.is_empty()
     }
 
+    /// How many lanes it visits.
+    pub(super) fn lane_count(&self) -> usize {
+        self.lanes.len()
+    }
+
     pub(super) fn stages(&self) -> &[Stage] {
         &self.stages
     }

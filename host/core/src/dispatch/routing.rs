@@ -207,7 +207,13 @@ impl Route {
             View::Admitted => &self.subscribers,
             View::Raw => &self.taps,
         };
-        all.iter().filter(move |subscriber| subscriber.wants(&facts))
+        all.iter()
+            .filter(move |subscriber| subscriber.wants(&facts))
+    }
+
+    /// Whether nobody subscribes.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.subscribers.is_empty() && self.taps.is_empty()
     }
 
     /// The lanes that an event visits: those of its chain, as the stages count

@@ -9,12 +9,8 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
-    Decision, Interceptor, OnError, Outcome, Step, StepVerdict,
-    ask::Question,
-    delivery::Delivery,
-    plan::Stage,
-    routing::Route,
-    shared::Shared,
+    Decision, Interceptor, OnError, Outcome, Step, StepVerdict, ask::Question, delivery::Delivery,
+    plan::Stage, routing::Route, shared::Shared,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -152,10 +148,12 @@ impl Running {
         shared.counters.decided(decision, duration);
         self.decided = true;
         match decision {
-            Decision::Continue { payload } => shared.tell(Category::Admitted, || Record::Admitted {
-                event: event.clone(),
-                changed: *payload != event.payload,
-            }),
+            Decision::Continue { payload } => {
+                shared.tell(Category::Admitted, || Record::Admitted {
+                    event: event.clone(),
+                    changed: *payload != event.payload,
+                })
+            }
             Decision::Deny { by, reason } => shared.tell(Category::Denied, || Record::Denied {
                 event: event.clone(),
                 by: by.clone(),
@@ -226,34 +224,21 @@ fn judge(
     answer: Result<Verdict, HookError>,
     payload: &mut Bytes,
 ) -> (StepVerdict, Option<Decision>) {
+    let verdict = StepVerdict::of(&answer);
     let by = || interceptor.capsule.clone();
-    let (verdict, end) = match answer {
-        Ok(Verdict::Skip) => (StepVerdict::Skip, None),
-        Ok(Verdict::Continue(None)) => (StepVerdict::Continue { changed: false }, None),
+    let end = match answer {
+        _ if interceptor.monitors() => None,
+        Ok(Verdict::Skip | Verdict::Continue(None)) => None,
         Ok(Verdict::Continue(Some(new))) => {
-            if !interceptor.monitors() {
-                *payload = new;
-            }
-            (StepVerdict::Continue { changed: true }, None)
+            *payload = new;
+            None
         }
-        Ok(Verdict::Final(response)) => {
-            let end = Decision::Final { by: by(), response };
-            (StepVerdict::Final, Some(end))
-        }
-        Ok(Verdict::Deny(reason)) => {
-            let end = Decision::Deny {
-                by: by(),
-                reason: reason.clone(),
-            };
-            (StepVerdict::Deny { reason }, Some(end))
-        }
-        Err(error) => {
-            let end = (interceptor.on_error == OnError::Deny).then(|| Decision::Deny {
-                by: by(),
-                reason: format!("`{}` failed: {error}", interceptor.action),
-            });
-            (StepVerdict::Error(error), end)
-        }
+        Ok(Verdict::Final(response)) => Some(Decision::Final { by: by(), response }),
+        Ok(Verdict::Deny(reason)) => Some(Decision::Deny { by: by(), reason }),
+        Err(error) => (interceptor.on_error == OnError::Deny).then(|| Decision::Deny {
+            by: by(),
+            reason: format!("`{}` failed: {error}", interceptor.action),
+        }),
     };
-    (verdict, end.filter(|_| !interceptor.monitors()))
+    (verdict, end)
 }

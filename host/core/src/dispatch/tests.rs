@@ -89,6 +89,7 @@ fn interceptor(id: &str, answer: Answer) -> Interceptor {
         timeout: Duration::from_secs(1),
         order: Order::Principal,
         quarantine: None,
+        meter: Arc::default(),
         hook: Arc::new(Double {
             answer,
             running: Arc::default(),
@@ -250,7 +251,7 @@ async fn errors_follow_on_error() {
             "{told_closed}"
         );
         for (dispatcher, admitted) in [(open, 1), (closed, 0)] {
-            let counted = dispatcher.counters().snapshot();
+            let counted = dispatcher.counters();
             assert_eq!(counted.errors.iter().sum::<u64>(), 1);
             assert_eq!(counted.errors[kind as usize], 1);
             assert_eq!(counted.admitted, admitted);
@@ -451,7 +452,7 @@ async fn a_full_lane_refuses_or_makes_the_publisher_wait() {
         assert!(event.run().await.is_admitted());
     }
     assert!(waiting.join_next().await.unwrap().unwrap().is_admitted());
-    let counted = dispatcher.counters().snapshot();
+    let counted = dispatcher.counters();
     assert_eq!(
         (counted.published, counted.admitted, counted.refused),
         (65, 65, 1)
@@ -516,7 +517,7 @@ async fn a_cancelled_event_is_counted_and_leaves_nothing() {
     tasks.shutdown().await;
 
     assert_eq!(dispatcher.lanes(), 0);
-    let counted = dispatcher.counters().snapshot();
+    let counted = dispatcher.counters();
     assert_eq!((counted.published, counted.cancelled), (2, 2));
 }
 
@@ -538,7 +539,7 @@ async fn a_publisher_waits_for_the_outcome_or_does_not() {
     let durations: Vec<_> = outcome.steps.iter().map(|step| step.duration).collect();
     assert_eq!(durations, [Duration::from_millis(100), Duration::ZERO]);
     assert_eq!(told(&outcome), "[a:continue b:deny] deny by b: no");
-    assert_eq!(dispatcher.counters().snapshot().denied, 2, "both ran");
+    assert_eq!(dispatcher.counters().denied, 2, "both ran");
 }
 
 #[tokio::test(start_paused = true)]
@@ -548,7 +549,7 @@ async fn draining_refuses_new_events_and_finishes_the_old() {
 
     dispatcher.drain().await;
 
-    assert_eq!(dispatcher.counters().snapshot().admitted, 1);
+    assert_eq!(dispatcher.counters().admitted, 1);
     assert!(matches!(
         dispatcher.request(draft()).await,
         Err(PublishError::Closed { .. })

@@ -32,7 +32,7 @@ pub use self::{
     scope::{LaneGroup, LaneScope},
     table::{LaneConfig, Lanes, NoRoom, Visit},
     tenant::Refused,
-    ticket::Tickets,
+    ticket::{LaneTicket, Tickets},
 };
 
 /// What leaves an outbox when its turn has come.

@@ -228,6 +228,11 @@ impl<D: Deliver> Lanes<D> {
         self.room.used()
     }
 
+    /// How many principals wait for the host's own bound.
+    pub fn waiting(&self) -> usize {
+        self.room.waiting()
+    }
+
     /// What may be under way.
     pub fn max_in_flight(&self) -> RoomUse {
         self.room.max()

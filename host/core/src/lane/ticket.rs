@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use smallvec::SmallVec;
@@ -37,6 +37,14 @@ pub(super) struct Held {
     pub(super) announcement: Option<u64>,
     /// Its place in the outbox.
     pub(super) delivery: Option<u64>,
+}
+
+/// A single ticket of an event. Dropping it gives it back.
+#[derive(Debug)]
+#[must_use = "dropping the ticket gives up the event's place"]
+pub struct LaneTicket<D: Deliver> {
+    lanes: Arc<Lanes<D>>,
+    held: Option<(Arc<Tenant<D>>, Ticket)>,
 }
 
 /// A place in one lane.
@@ -128,20 +136,37 @@ impl<D: Deliver> Tickets<D> {
         hand_out(&self.lanes, tenant, announced, leaving);
     }
 
-    /// Gives all tickets back, and delivers when every earlier event of the
-    /// principal that took a place in the outbox has left it: now, or when the
-    /// last of them does.
-    pub fn deliver(mut self, delivery: D) {
-        if self.tenant.is_none() || self.held.delivery.is_none() {
+    /// Delivers when every earlier event of the principal that took a place in
+    /// the outbox has left it: now, or when the last of them does. The event
+    /// counts in the host's room until then, and no longer.
+    pub fn deliver(&mut self, delivery: D) {
+        let (Some(tenant), Some(number)) = (&self.tenant, self.held.delivery.take()) else {
             return delivery.deliver();
-        }
+        };
         self.settled = true;
         let bytes = Some(self.bytes);
-        self.settle(Some(Ready { delivery, bytes }));
+        let ready = Ready { delivery, bytes };
+        let leaving = self.lanes.change(tenant, |state, wakers| {
+            state.outbox.fill(number, Some(ready));
+            let leaving = state.outbox.begin();
+            state.call_for_outbox(wakers);
+            leaving
+        });
+        hand_out(&self.lanes, tenant, outbox, leaving);
+    }
+
+    /// Takes the ticket number `index` out, to be waited for and given back by
+    /// itself.
+    pub fn take(&mut self, index: usize) -> LaneTicket<D> {
+        let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
+        LaneTicket {
+            lanes: self.lanes.clone(),
+            held: self.tenant.clone().zip(ticket),
+        }
     }
 
     /// Gives everything back and hands out what may leave then.
-    fn settle(&mut self, ready: Option<Ready<D>>) {
+    fn settle(&mut self) {
         let Some(tenant) = self.tenant.take() else {
             return;
         };
@@ -161,7 +186,7 @@ impl<D: Deliver> Tickets<D> {
                 ticket.give_back(lanes, state, wakers);
             }
             let number = held.delivery.take()?;
-            state.outbox.fill(number, ready);
+            state.outbox.fill(number, None);
             let leaving = state.outbox.begin();
             state.call_for_outbox(wakers);
             Some(leaving)
@@ -174,18 +199,38 @@ impl<D: Deliver> Tickets<D> {
         else {
             return Poll::Ready(());
         };
-        match ticket.poll_turn(&self.lanes, tenant, cx.waker()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        ticket.poll_turn(&self.lanes, tenant, cx)
     }
 }
 
 impl<D: Deliver> Drop for Tickets<D> {
     fn drop(&mut self) {
-        self.settle(None);
+        self.settle();
         if !self.settled {
             self.lanes.room.give_back(self.bytes);
+        }
+    }
+}
+
+// === impl LaneTicket ===
+
+impl<D: Deliver> LaneTicket<D> {
+    /// Waits until it is at the head of its lane.
+    pub async fn turn(&self) {
+        poll_fn(|cx| match &self.held {
+            Some((tenant, ticket)) => ticket.poll_turn(&self.lanes, tenant, cx),
+            None => Poll::Ready(()),
+        })
+        .await;
+    }
+}
+
+impl<D: Deliver> Drop for LaneTicket<D> {
+    fn drop(&mut self) {
+        if let Some((tenant, ticket)) = self.held.take() {
+            self.lanes.change(&tenant, |state, wakers| {
+                ticket.give_back(&self.lanes, state, wakers);
+            });
         }
     }
 }
@@ -209,16 +254,25 @@ impl Ticket {
         }
     }
 
-    fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, tenant: &Tenant<D>, waker: &Waker) -> bool {
-        match self.is_shared {
+    fn poll_turn<D: Deliver>(
+        &self,
+        lanes: &Lanes<D>,
+        tenant: &Tenant<D>,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        let is_here = match self.is_shared {
             true => {
                 let mut shared = lanes.shared.state.lock();
-                shared.poll_turn(&self.scope.shared(), self.number, waker)
+                shared.poll_turn(&self.scope.shared(), self.number, cx.waker())
             }
-            false => tenant
-                .state
-                .lock()
-                .poll_turn(&self.scope, self.number, waker),
+            false => {
+                let mut state = tenant.state.lock();
+                state.poll_turn(&self.scope, self.number, cx.waker())
+            }
+        };
+        match is_here {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 

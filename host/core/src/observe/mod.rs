@@ -9,9 +9,6 @@ mod observer;
 mod record;
 mod sinks;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::{
     category::{Categories, Category},
     observer::{Observer, ObserverStatus},

@@ -24,6 +24,7 @@ fn stage(broker: &Arc<Broker>, on_error: OnError) -> Interceptor {
         order: Order::Principal,
         hook: Arc::new(ExternalHook::new(broker.clone(), hook("guard"))),
         quarantine: None,
+        meter: Arc::default(),
     }
 }
 
@@ -170,7 +171,7 @@ async fn a_cancelled_request_leaves_no_question_behind() {
         next_id(&mut subscriber)
     };
     assert_eq!((broker.waiting(), dispatcher.lanes()), (0, 0));
-    assert_eq!(dispatcher.counters().snapshot().cancelled, 1);
+    assert_eq!(dispatcher.counters().cancelled, 1);
     assert!(!subscriber.respond(id, Answer::new()).accepted);
     drop(subscriber);
     assert_empty(&broker);

@@ -152,7 +152,7 @@ proptest! {
                 Op::Deliver { event } | Op::Cancel { event } => {
                     let admits = matches!(op, Op::Deliver { .. });
                     let Some(known) = events.get_mut(event) else { continue };
-                    let Some(tickets) = known.tickets.take() else { continue };
+                    let Some(mut tickets) = known.tickets.take() else { continue };
                     known.holds.clear();
                     known.is_under_way = false;
                     known.is_admitted = admits;
@@ -162,9 +162,8 @@ proptest! {
                         if !delivers {
                             delivered.push(event);
                         }
-                    } else {
-                        drop(tickets);
                     }
+                    drop(tickets);
                     leave(&mut events, tenant, &mut delivered);
                 }
             }

@@ -234,7 +234,7 @@ async fn a_panic_while_delivering_holds_up_no_later_event() {
         ..visit(None, &[])
     };
     let delivered = Arc::new(Mutex::new(0));
-    let [first, second] = [true, false].map(|panics| {
+    let [mut first, mut second] = [true, false].map(|panics| {
         let tickets = lanes.try_enter(&delivers).unwrap();
         (tickets, Panics(panics, delivered.clone()))
     });

@@ -1,0 +1,130 @@
+//! What is counted of one interceptor.
+
+use std::time::Duration;
+
+use super::StepVerdict;
+use crate::{
+    hook::ErrorKind,
+    sync::{AtomicU64, Ordering},
+};
+
+/// Upper ends of the buckets of a [`Histogram`], in microseconds: from what a
+/// reused instance takes to what no hook should.
+pub const BUCKETS_US: [u64; 12] = [
+    1, 4, 16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 5_000_000,
+];
+
+/// What is counted of one action of one capsule: resolved when the interceptor
+/// is installed, so that counting is a few atomic additions. It outlives
+/// reloads.
+#[derive(Debug, Default)]
+pub struct Meter {
+    continued: AtomicU64,
+    changed: AtomicU64,
+    answered: AtomicU64,
+    denied: AtomicU64,
+    skipped: AtomicU64,
+    errors: [AtomicU64; ErrorKind::ALL.len()],
+    durations: Histogram,
+}
+
+/// The totals of a [`Meter`] at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeterSnapshot {
+    /// Steps that let the event go on as it was.
+    pub continued: u64,
+    /// Steps that replaced the payload.
+    pub changed: u64,
+    /// Steps that answered the publisher.
+    pub answered: u64,
+    /// Steps that refused the event.
+    pub denied: u64,
+    /// Steps that were none of its concern.
+    pub skipped: u64,
+    /// Steps that failed, by family, as [`ErrorKind::ALL`] orders them.
+    pub errors: [u64; ErrorKind::ALL.len()],
+    /// How long the calls took.
+    pub durations: HistogramSnapshot,
+}
+
+/// How often what took how long.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    /// One for each of [`BUCKETS_US`], and one for what took longer.
+    buckets: [AtomicU64; BUCKETS_US.len() + 1],
+    sum_us: AtomicU64,
+}
+
+/// The counts of a [`Histogram`] at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramSnapshot {
+    /// One for each of [`BUCKETS_US`], and one for what took longer.
+    pub buckets: [u64; BUCKETS_US.len() + 1],
+    /// All durations together, in microseconds.
+    pub sum_us: u64,
+}
+
+// === impl Meter ===
+
+impl Meter {
+    /// Counts one step.
+    pub(super) fn count(&self, verdict: &StepVerdict, duration: Duration) {
+        let counter = match verdict {
+            StepVerdict::Continue { changed: false } => Some(&self.continued),
+            StepVerdict::Continue { changed: true } => Some(&self.changed),
+            StepVerdict::Final => Some(&self.answered),
+            StepVerdict::Deny { .. } => Some(&self.denied),
+            StepVerdict::Skip => Some(&self.skipped),
+            StepVerdict::Error(error) => self.errors.get(error.kind as usize),
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.durations.add(duration);
+    }
+
+    /// The totals now. They are read one after the other, not at one instant.
+    pub fn snapshot(&self) -> MeterSnapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        MeterSnapshot {
+            continued: read(&self.continued),
+            changed: read(&self.changed),
+            answered: read(&self.answered),
+            denied: read(&self.denied),
+            skipped: read(&self.skipped),
+            errors: self.errors.each_ref().map(read),
+            durations: self.durations.snapshot(),
+        }
+    }
+}
+
+// === impl Histogram ===
+
+impl Histogram {
+    pub(super) fn add(&self, duration: Duration) {
+        let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS_US.partition_point(|end| *end < us);
+        if let Some(bucket) = self.buckets.get(bucket) {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// The counts now.
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        HistogramSnapshot {
+            buckets: self.buckets.each_ref().map(read),
+            sum_us: read(&self.sum_us),
+        }
+    }
+}
+
+// === impl HistogramSnapshot ===
+
+impl HistogramSnapshot {
+    /// How many durations were counted.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
