@@ -7,6 +7,7 @@
 pub mod dispatch;
 pub mod hook;
 pub mod lane;
+pub mod mailbox;
 pub mod quarantine;
 pub mod text;
 pub mod topic;
