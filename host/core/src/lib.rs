@@ -9,6 +9,7 @@ pub mod hook;
 pub mod lane;
 pub mod mailbox;
 pub mod quarantine;
+mod sync;
 pub mod text;
 pub mod topic;
 pub mod types;

@@ -13,7 +13,7 @@ use super::Quantum;
 use crate::types::Principal;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Collections smaller than this are not worth shrinking.
 const KEPT_CAPACITY: usize = 64;

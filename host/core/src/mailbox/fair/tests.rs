@@ -139,7 +139,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Jain's index: 1 if all are equal, 1/n if one has everything.
-fn jain(served: &[f64]) -> f64 {
+pub(in crate::mailbox) fn jain(served: &[f64]) -> f64 {
     let sum: f64 = served.iter().sum();
     let squares: f64 = served.iter().map(|s| s * s).sum();
     sum * sum / (served.len() as f64 * squares)

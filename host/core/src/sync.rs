@@ -1,0 +1,3 @@
+//! The one place that locks come from, so that another kind can stand in.
+
+pub(crate) use parking_lot::Mutex;
