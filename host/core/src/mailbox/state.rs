@@ -1,0 +1,303 @@
+//! What a mailbox holds, and what becomes of it: pure state, but for the
+//! wakers that it keeps and hands out.
+
+use std::{fmt, mem, task::Waker};
+
+use super::{
+    FairQueue, Losses, MailboxConfig, NoRoom, Overflow, Pushed, Received, Stats, Tally,
+    TryRecvError, line::Line, shared::Afterwards,
+};
+use crate::types::Principal;
+
+/// What a mailbox holds.
+#[derive(Debug)]
+pub(super) struct State<T> {
+    config: MailboxConfig,
+    queue: FairQueue<T>,
+    /// Room that is held for pushes to come; only where the policy is to
+    /// block.
+    reserved: Reserved,
+    line: Line,
+    /// What is lost and the receiver does not know of yet.
+    untold: Tally,
+    pushed: Tally,
+    delivered: Tally,
+    lost: Losses,
+    closed: Option<CloseReason>,
+    receiver: Option<Waker>,
+}
+
+/// Why a mailbox takes nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// A push found no room where the policy is [`Overflow::Close`].
+    Lagged,
+    /// The receiver closed it, or was dropped.
+    Closed,
+    /// All senders were dropped.
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reserved {
+    items: usize,
+    bytes: usize,
+}
+
+// === impl State ===
+
+impl<T> State<T> {
+    pub(super) fn new(config: MailboxConfig) -> Self {
+        Self {
+            config,
+            queue: FairQueue::new(config.quantum_bytes),
+            reserved: Reserved::default(),
+            line: Line::default(),
+            untold: Tally::default(),
+            pushed: Tally::default(),
+            delivered: Tally::default(),
+            lost: Losses::default(),
+            closed: None,
+            receiver: None,
+        }
+    }
+
+    // What publishers do.
+
+    /// Takes an item in, or does with it what the policy says. `held` is the
+    /// room that was reserved for it.
+    pub(super) fn push(
+        &mut self,
+        principal: Option<&Principal>,
+        bytes: usize,
+        item: T,
+        held: Option<usize>,
+        afterwards: &mut Afterwards<T>,
+    ) -> Pushed {
+        if let Some(held) = held {
+            self.give_back(held);
+        }
+        let pushed = self.take_in(principal, bytes.max(1), item, afterwards);
+        if held.is_some() {
+            self.call_next(afterwards);
+        }
+        pushed
+    }
+
+    fn take_in(
+        &mut self,
+        principal: Option<&Principal>,
+        bytes: usize,
+        item: T,
+        afterwards: &mut Afterwards<T>,
+    ) -> Pushed {
+        if self.closed.is_some() {
+            afterwards.drop(item);
+            return Pushed::Closed;
+        }
+        let size = Tally::one(bytes);
+        self.pushed += size;
+        afterwards.wake(self.receiver.take());
+        let (cause, lost) = if bytes > self.config.max_bytes.get() {
+            (&mut self.lost.too_large, Pushed::TooLarge)
+        } else if self.has_room(bytes) {
+            self.queue.push(principal, bytes, item);
+            return Pushed::Queued;
+        } else {
+            match self.config.overflow {
+                Overflow::Block => {
+                    self.queue.push(principal, bytes, item);
+                    return Pushed::Queued;
+                }
+                Overflow::DropOldest => {
+                    let lost = self.make_room(bytes, afterwards);
+                    self.queue.push(principal, bytes, item);
+                    return Pushed::DroppedOldest { lost };
+                }
+                Overflow::DropNewest => (&mut self.lost.dropped_newest, Pushed::DroppedNewest),
+                Overflow::Close => {
+                    self.closed = Some(CloseReason::Lagged);
+                    (&mut self.lost.lagged, Pushed::Lagged)
+                }
+            }
+        };
+        *cause += size;
+        self.untold += size;
+        afterwards.drop(item);
+        lost
+    }
+
+    /// Drops oldest items until there is room.
+    fn make_room(&mut self, bytes: usize, afterwards: &mut Afterwards<T>) -> Tally {
+        let mut lost = Tally::default();
+        while !self.has_room(bytes)
+            && let Some(oldest) = self.queue.drop_oldest()
+        {
+            lost += Tally::one(oldest.bytes);
+            afterwards.drop(oldest.item);
+        }
+        self.lost.dropped_oldest += lost;
+        self.untold += lost;
+        lost
+    }
+
+    /// Holds room for one who did not wait. `Ok(false)` says that it needs
+    /// none, and `Err` that there is none.
+    pub(super) fn reserve(&mut self, bytes: usize) -> Result<bool, NoRoom> {
+        if self.closed.is_some() {
+            return Ok(false);
+        }
+        if !self.has_room(bytes) {
+            return Err(NoRoom::Full);
+        }
+        self.reserved.items += 1;
+        self.reserved.bytes = self.reserved.bytes.saturating_add(bytes);
+        Ok(true)
+    }
+
+    /// Gives up room that was held.
+    pub(super) fn release(&mut self, held: usize, afterwards: &mut Afterwards<T>) {
+        self.give_back(held);
+        self.call_next(afterwards);
+    }
+
+    /// The line for room.
+    pub(super) fn line(&mut self) -> &mut Line {
+        &mut self.line
+    }
+
+    /// Whether the one with this ticket need wait no longer: it is the first,
+    /// and there is room for it, or the mailbox is closed.
+    pub(super) fn is_called(&self, ticket: u64, bytes: usize) -> bool {
+        self.closed.is_some() || (self.line.is_first(ticket) && self.has_room(bytes))
+    }
+
+    /// Gives up a place in the line; the next one is called if there is room.
+    pub(super) fn leave_line(&mut self, ticket: u64, afterwards: &mut Afterwards<T>) {
+        self.line.leave(ticket);
+        self.call_next(afterwards);
+    }
+
+    // What the receiver does.
+
+    /// The next of the stream: what was lost, or else an item.
+    pub(super) fn next(
+        &mut self,
+        afterwards: &mut Afterwards<T>,
+    ) -> Result<Received<T>, TryRecvError> {
+        if !self.untold.is_zero() {
+            let Tally { items, bytes } = mem::take(&mut self.untold);
+            return Ok(Received::Lost { items, bytes });
+        }
+        match self.queue.pop() {
+            Some(next) => {
+                self.delivered += Tally::one(next.bytes);
+                self.call_next(afterwards);
+                Ok(Received::Item(next.item))
+            }
+            None if self.closed.is_some() => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Keeps the receiver's waker until there is something for it.
+    pub(super) fn listen(&mut self, waker: &Waker) {
+        match &mut self.receiver {
+            Some(kept) => kept.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    // The end.
+
+    /// Takes nothing any more. The first reason stays.
+    pub(super) fn close(&mut self, reason: CloseReason, afterwards: &mut Afterwards<T>) {
+        self.closed.get_or_insert(reason);
+        afterwards.wake(self.receiver.take());
+        afterwards.wake(self.line.call_all());
+    }
+
+    /// Throws away what is queued.
+    pub(super) fn discard(&mut self, afterwards: &mut Afterwards<T>) {
+        let queue = self.queue.take();
+        self.lost.discarded += Tally::of(queue.len(), queue.bytes());
+        self.untold = Tally::default();
+        afterwards.drop_all(queue);
+    }
+
+    /// Why the mailbox is closed; `None` while it is open.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        self.closed
+    }
+
+    // The figures.
+
+    /// Whether it holds more than it may.
+    pub(super) fn is_over_budget(&self) -> bool {
+        let (items, bytes) = self.held();
+        items > self.config.max_items.get() || bytes > self.config.max_bytes.get()
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            pushed: self.pushed,
+            delivered: self.delivered,
+            lost: self.lost,
+            queued: Tally::of(self.queue.len(), self.queue.bytes()),
+            reserved: Tally::of(self.reserved.items, self.reserved.bytes),
+            principals: self.queue.principals(),
+            waiting: self.line.len(),
+            starved_rounds: self.queue.starved_rounds(),
+        }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        let (items, held) = self.held();
+        items < self.config.max_items.get()
+            && held.saturating_add(bytes) <= self.config.max_bytes.get()
+    }
+
+    /// Items and bytes, queued and reserved.
+    fn held(&self) -> (usize, usize) {
+        let Reserved { items, bytes } = self.reserved;
+        (
+            self.queue.len() + items,
+            self.queue.bytes().saturating_add(bytes),
+        )
+    }
+
+    fn give_back(&mut self, held: usize) {
+        self.reserved.items = self.reserved.items.saturating_sub(1);
+        self.reserved.bytes = self.reserved.bytes.saturating_sub(held);
+    }
+
+    fn call_next(&mut self, afterwards: &mut Afterwards<T>) {
+        if self
+            .line
+            .first_needs()
+            .is_some_and(|bytes| self.has_room(bytes))
+        {
+            afterwards.wake(self.line.call_first());
+        }
+    }
+}
+
+// === impl CloseReason ===
+
+impl CloseReason {
+    /// The word for it in answers, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lagged => "lagged",
+            Self::Closed => "closed",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
