@@ -13,7 +13,7 @@ mod support;
 
 use capsule_host::{
     Decision, Draft, ErrorKind, Host, HostBuilder, Outcome, Principal, StepVerdict, Topic,
-    config::{HostConfig, QuarantineSettings},
+    config::{DispatchSettings, HostConfig, QuarantineSettings},
 };
 
 use support::{
@@ -23,22 +23,40 @@ use support::{
 
 /// Times that each does its worst.
 const ROUNDS: usize = 200;
+/// More time than any guest takes that fails by itself, in milliseconds, so
+/// that a slow machine makes none of them late.
+const AMPLE_MS: u32 = 600_000;
+/// Time for guests that use up all they are given.
+const SHORT_MS: u32 = 1;
 
 /// A host whose first capsule does its worst; it is taken out after so many
 /// `failures` in a row, with 0 never.
-fn host(guest: &str, instance: &str, on_error: &str, failures: u32) -> (Capsules, Host) {
+fn host(
+    guest: &str,
+    instance: &str,
+    on_error: &str,
+    timeout_ms: u32,
+    failures: u32,
+) -> (Capsules, Host) {
     let rest = format!(
-        "priority = 1\non_error = \"{on_error}\"\ntimeout_ms = 5\n[runtime]\n\
+        "priority = 1\non_error = \"{on_error}\"\ntimeout_ms = {timeout_ms}\n[runtime]\n\
          instance = \"{instance}\"\nmemory_mib = 64"
     );
-    let capsules = Capsules::new()
-        .with("bad", guest, &rest)
-        .with("good", "echo", "priority = 2");
+    let capsules = Capsules::new().with("bad", guest, &rest).with(
+        "good",
+        "echo",
+        &format!("priority = 2\ntimeout_ms = {AMPLE_MS}"),
+    );
     let quarantine = QuarantineSettings {
         failures,
         ..QuarantineSettings::default()
     };
+    let dispatch = DispatchSettings {
+        chain_deadline_ms: u64::from(AMPLE_MS).try_into().unwrap(),
+        ..DispatchSettings::default()
+    };
     let config = HostConfig {
+        dispatch,
         quarantine,
         ..HostConfig::default()
     };
@@ -63,19 +81,15 @@ fn error(outcome: &Outcome) -> ErrorKind {
 /// Rule: errors follow the interceptor's `on_error`; a guard that says `deny`
 /// never lets anything pass by failing.
 async fn each_fails_as_its_on_error_says(instance: &str) {
-    let endless = ENDLESS.map(|guest| (guest, "timeout"));
-    for (guest, kind) in FAILING.into_iter().chain(endless) {
+    let failing = FAILING.map(|(guest, kind)| (guest, kind, AMPLE_MS));
+    let endless = ENDLESS.map(|guest| (guest, "timeout", SHORT_MS));
+    for (guest, kind, timeout_ms) in failing.into_iter().chain(endless) {
         for on_error in ["continue", "deny"] {
-            let (_capsules, host) = host(guest, instance, on_error, 0);
+            let (_capsules, host) = host(guest, instance, on_error, timeout_ms, 0);
             for round in 0..ROUNDS {
                 let outcome = ask(&host, "mallory", "a.b").await;
                 let what = format!("{guest}, {instance}, {on_error}, round {round}: {outcome:?}");
-                // A slow machine may make any of them late.
-                let found = error(&outcome);
-                assert!(
-                    found.as_str() == kind || found == ErrorKind::Timeout,
-                    "{what}"
-                );
+                assert_eq!(error(&outcome).as_str(), kind, "{what}");
                 match (&outcome.decision, on_error) {
                     (Decision::Deny { by, .. }, "deny") => assert_eq!(&**by, "bad", "{what}"),
                     (Decision::Continue { .. }, "continue") => {
@@ -148,7 +162,7 @@ async fn an_endless_loop_of_one_tenant_holds_up_no_other() {
 /// Rule: a quarantined guard still denies.
 #[tokio::test]
 async fn a_guard_that_keeps_failing_is_taken_out_and_denies() {
-    let (_capsules, host) = host("trap", "principal", "deny", 5);
+    let (_capsules, host) = host("trap", "principal", "deny", AMPLE_MS, 5);
     let mut errors = Vec::new();
     for _ in 0..50 {
         let outcome = ask(&host, "mallory", "a.b").await;

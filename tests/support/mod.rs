@@ -133,13 +133,19 @@ impl From<Output> for Ran {
 
 /// The binary, with nothing of the environment that would change what it does.
 pub fn capsule(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_capsule"));
+    let mut command = unconfigured(env!("CARGO_BIN_EXE_capsule"));
+    command.args(args);
+    command
+}
+
+/// A program without the variables that configure the host.
+pub fn unconfigured(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"CAPSULE_") {
             command.env_remove(name);
         }
     }
-    command.args(args);
     command
 }
 

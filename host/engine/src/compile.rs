@@ -78,3 +78,62 @@ fn compile(engine: &Inner, wasm: &[u8]) -> Result<Component, LoadError> {
         Err(RecvTimeoutError::Disconnected) => Err(LoadError::CompilerPanicked),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{iter, time::Duration};
+
+    use super::*;
+    use crate::{config::EngineConfig, engine::Engine};
+
+    fn engine(compile_timeout: Duration) -> Engine {
+        Engine::new(EngineConfig {
+            max_instances: 1,
+            compile_timeout,
+            ..EngineConfig::default()
+        })
+        .unwrap()
+    }
+
+    /// A component of one function so long that compiling it takes a second
+    /// or more.
+    fn long() -> Vec<u8> {
+        let step = "(local.set 0 (call 0 (i32.load (i32.mul (local.get 0) (i32.const 7)))))\n";
+        let steps = step.repeat(60_000);
+        wat::parse_str(format!(
+            "(component (core module (memory 1) \
+             (func (param i32) (result i32) {steps} (local.get 0))))"
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_module_that_takes_too_long_to_compile_is_refused_by_the_limits_name() {
+        let engine = engine(Duration::from_millis(1));
+        let error = component(&engine.0, &long(), None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "compiling took longer than 1ms; raise `compile_timeout_ms` under [engine] in \
+             host.toml, or make the module smaller"
+        );
+        let compiling = engine.0.compiling.load(Ordering::Relaxed);
+        assert_eq!(compiling, 1, "it counts for as long as it goes on");
+    }
+
+    /// Rule: modules whose compilation outlives its time cannot take more than
+    /// so many threads.
+    #[test]
+    fn no_more_is_compiled_while_too_much_is_under_way() {
+        let engine = engine(Duration::from_secs(60));
+        let compile = || component(&engine.0, &wat::parse_str("(component)").unwrap(), None);
+        let under_way = || Counted::new(&engine.0.compiling);
+        let mut others: Vec<_> = iter::repeat_with(under_way).take(MAX_COMPILING).collect();
+        let error = compile().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "too many modules are being compiled at once; try again later"
+        );
+        others.pop();
+        compile().unwrap();
+    }
+}

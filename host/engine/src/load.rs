@@ -51,7 +51,10 @@ pub enum LoadError {
         reason: String,
     },
     /// Compiling took too long. It goes on in the background, for nothing.
-    #[error("compiling took longer than {limit:?}")]
+    #[error(
+        "compiling took longer than {limit:?}; raise `compile_timeout_ms` under [engine] in \
+         host.toml, or make the module smaller"
+    )]
     CompileTimeout {
         /// The engine's `compile_timeout`.
         limit: Duration,

@@ -61,6 +61,39 @@ async fn wasi_has_nothing_to_give_unless_granted() {
     assert!(u64::from_le_bytes(seconds.try_into().unwrap()) > 1_700_000_000);
 }
 
+/// Rule: WASI is linked inert: no files, no arguments, no input, no network.
+#[tokio::test]
+async fn wasi_has_no_files_no_arguments_no_input_and_no_network() {
+    // A refusal is an error (1) and its code in `wasi:sockets/network`.
+    const ACCESS_DENIED: u8 = 1;
+    const PERMANENT_RESOLVER_FAILURE: u8 = 20;
+    // What a `stream-error` says at the end.
+    const CLOSED: u8 = 1;
+    let engine = engine(4);
+    // No grant changes any of it.
+    let grants = Grants {
+        log: true,
+        clock: true,
+    };
+    let spec = CapsuleSpec {
+        grants,
+        ..spec("inert", InstanceMode::Principal)
+    };
+    let capsule = engine.load(&wasm(&text("inert")), spec, None).unwrap();
+    let cases: [(&str, &[u8]); 7] = [
+        ("arguments", &[0; 4]),
+        ("working directory", &[0]),
+        ("directories", &[0; 4]),
+        ("input", &[1, CLOSED]),
+        ("name", &[1, PERMANENT_RESOLVER_FAILURE]),
+        ("tcp", &[1, ACCESS_DENIED]),
+        ("udp", &[1, ACCESS_DENIED]),
+    ];
+    for (question, want) in cases {
+        assert_eq!(answer(&capsule, question).await, want, "{question}");
+    }
+}
+
 /// Rule: host calls in one call of the hook are limited.
 #[tokio::test]
 async fn a_guest_calls_the_host_only_so_often() {
