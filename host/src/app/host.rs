@@ -92,7 +92,7 @@ impl Host {
 
     /// What has been counted since the start.
     pub fn counters(&self) -> Snapshot {
-        self.dispatcher.counters().snapshot()
+        self.dispatcher.counters()
     }
 
     /// Takes no more events and waits until those taken in have their

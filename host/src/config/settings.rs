@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use capsule_core::{dispatch::DispatchConfig, quarantine::QuarantineConfig};
+use capsule_core::{
+    dispatch::DispatchConfig,
+    lane::{LaneConfig, RoomUse},
+    quarantine::QuarantineConfig,
+    session::SessionConfig,
+};
 use capsule_engine::EngineConfig;
 use serde::Deserialize;
 
@@ -56,11 +61,28 @@ pub struct EngineSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DispatchSettings {
-    /// Events of one (capsule, principal) under way. Default 64.
+    /// Events of one (capsule, principal) under way; and of one principal that
+    /// are not delivered to subscriptions yet. Default 64.
     pub lane_capacity: NonZeroUsize,
+    /// Principals that have a lane of a capsule to themselves at once; those
+    /// beyond share one. Default 10000.
+    pub max_lanes_per_capsule: usize,
+    /// Events of the whole host under way. Default 65536, at most 8388607.
+    pub in_flight_events: NonZeroU32,
+    /// Their bytes: payloads, texts, and 256 for each. Default 256 MiB, at
+    /// most 1 TiB less a byte.
+    pub in_flight_bytes: NonZeroU64,
     /// How long the hooks of one chain may take together, in milliseconds.
     /// Default 5000.
     pub chain_deadline_ms: NonZeroU64,
+    /// How far an event may be from one that no capsule made. Default 8.
+    pub max_hops: u32,
+    /// How often at most it is reported that a consumer lags, in milliseconds.
+    /// Default 10000.
+    pub lag_report_interval_ms: NonZeroU64,
+    /// Sessions that may be registered; the one unused for longest goes first.
+    /// Default 100000.
+    pub max_sessions: NonZeroUsize,
 }
 
 /// `[quarantine]`: when a capsule that keeps failing is taken out, for the
@@ -126,8 +148,14 @@ impl Default for DispatchSettings {
     fn default() -> Self {
         let dispatch = DispatchConfig::default();
         Self {
-            lane_capacity: dispatch.lane_capacity,
+            lane_capacity: dispatch.lanes.capacity,
+            max_lanes_per_capsule: dispatch.lanes.max_lanes_per_capsule,
+            in_flight_events: const { NonZeroU32::new(65_536).unwrap() },
+            in_flight_bytes: const { NonZeroU64::new(256 * MIB as u64).unwrap() },
             chain_deadline_ms: const { NonZeroU64::new(5000).unwrap() },
+            max_hops: dispatch.max_hops,
+            lag_report_interval_ms: const { NonZeroU64::new(10_000).unwrap() },
+            max_sessions: dispatch.sessions.max_bound,
         }
     }
 }
@@ -136,8 +164,20 @@ impl DispatchSettings {
     /// The dispatcher's own form of it.
     pub fn to_dispatch(&self) -> DispatchConfig {
         DispatchConfig {
-            lane_capacity: self.lane_capacity,
+            lanes: LaneConfig {
+                capacity: self.lane_capacity,
+                max_lanes_per_capsule: self.max_lanes_per_capsule,
+                in_flight: RoomUse {
+                    events: self.in_flight_events.get().into(),
+                    bytes: self.in_flight_bytes.get(),
+                },
+            },
             chain_deadline: Duration::from_millis(self.chain_deadline_ms.get()),
+            max_hops: self.max_hops,
+            lag_report_interval: Duration::from_millis(self.lag_report_interval_ms.get()),
+            sessions: SessionConfig {
+                max_bound: self.max_sessions,
+            },
         }
     }
 }

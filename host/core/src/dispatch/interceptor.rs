@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::Meter;
 use crate::{hook::Hook, quarantine::Quarantine, types::Pattern};
 
 /// One (pattern, action, priority, policy) of a capsule.
@@ -31,9 +30,6 @@ pub struct Interceptor {
     /// Takes the capsule out while it keeps failing; shared by all of its
     /// interceptors. `None` asks it every time.
     pub quarantine: Option<Arc<Quarantine>>,
-    /// What is counted of it; shared by all that have the same capsule and
-    /// action.
-    pub meter: Arc<Meter>,
 }
 
 /// What a failure of an interceptor does to the event.

@@ -58,10 +58,7 @@ impl Lagging {
             return;
         };
         let (interval, shared) = (shared.lagging.interval, Arc::downgrade(shared));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "ends with the dispatcher or an interval later; nobody waits for it"
-        )]
+        // Ends with the dispatcher, or an interval later; nobody waits for it.
         runtime.spawn(follow(shared, cause, interval));
     }
 

@@ -1,11 +1,11 @@
 //! Everything that intercepts, as one immutable snapshot.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
-use super::{Interceptor, Order};
+use super::{Interceptor, Meter, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
     topic::TopicTree,
@@ -19,8 +19,8 @@ pub struct Plan {
     interceptors: Vec<Arc<Interceptor>>,
     /// Indices of `interceptors` by pattern.
     tree: TopicTree<u32>,
-    /// The lanes of each interceptor's capsule.
-    groups: Vec<Arc<LaneGroup>>,
+    /// What each of them shares with those of other generations.
+    lasting: Vec<Lasting>,
 }
 
 /// The interceptors that match one topic, in order.
@@ -34,6 +34,7 @@ pub struct Chain {
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) interceptor: Arc<Interceptor>,
+    pub(super) meter: Arc<Meter>,
     /// The index of its lane among the chain's.
     pub(super) lane: usize,
     /// Whether it waits for its turn there. One that needs no order only
@@ -49,12 +50,21 @@ struct Lane {
     per_session: bool,
 }
 
-/// The lanes of each capsule, the same from one plan to the next, so that the
-/// order of a capsule's calls holds across a reload.
+/// What is the same from one plan to the next: the lanes of each capsule, so
+/// that the order of its calls holds across a reload, and what is counted of
+/// each action.
 #[derive(Debug, Default)]
-pub(super) struct LaneGroups {
+pub(super) struct Registry {
     next: u32,
-    of: HashMap<Arc<str>, Arc<LaneGroup>>,
+    groups: HashMap<Arc<str>, Arc<LaneGroup>>,
+    meters: HashMap<(Arc<str>, Arc<str>), Arc<Meter>>,
+}
+
+/// What an interceptor shares with those of other generations.
+#[derive(Clone, Debug)]
+struct Lasting {
+    group: Arc<LaneGroup>,
+    meter: Arc<Meter>,
 }
 
 // === impl Plan ===
@@ -62,16 +72,16 @@ pub(super) struct LaneGroups {
 impl Plan {
     /// Orders `interceptors` as chains run them: by priority, then capsule
     /// id, then their order here, which is that of declaration.
-    pub(super) fn new(mut interceptors: Vec<Interceptor>, groups: &mut LaneGroups) -> Self {
+    pub(super) fn new(mut interceptors: Vec<Interceptor>, registry: &mut Registry) -> Self {
         interceptors.sort_by(|a, b| (a.priority, &a.capsule).cmp(&(b.priority, &b.capsule)));
         let mut tree = TopicTree::default();
         for (index, interceptor) in (0..).zip(&interceptors) {
             tree.insert(&interceptor.event, index);
         }
         Self {
-            groups: interceptors
+            lasting: interceptors
                 .iter()
-                .map(|i| groups.group(&i.capsule))
+                .map(|interceptor| registry.lasting(interceptor))
                 .collect(),
             interceptors: interceptors.into_iter().map(Arc::new).collect(),
             tree,
@@ -81,6 +91,15 @@ impl Plan {
     /// All interceptors, in the order in which any two of them run.
     pub fn interceptors(&self) -> &[Arc<Interceptor>] {
         &self.interceptors
+    }
+
+    /// What is counted of each action of each capsule, each once.
+    pub fn meters(&self) -> Vec<(Arc<Interceptor>, Arc<Meter>)> {
+        let mut seen = HashSet::new();
+        let all = self.interceptors.iter().zip(&self.lasting);
+        all.filter(|(interceptor, _)| seen.insert((&interceptor.capsule, &interceptor.action)))
+            .map(|(interceptor, lasting)| (interceptor.clone(), lasting.meter.clone()))
+            .collect()
     }
 
     /// The interceptors that an event on `topic` meets. Nothing intercepts
@@ -96,8 +115,8 @@ impl Plan {
         let mut last_use = Vec::new();
         let mut stages = Vec::with_capacity(found.len());
         for index in found.into_iter().map(|index| index as usize) {
-            let (Some(interceptor), Some(group)) =
-                (self.interceptors.get(index), self.groups.get(index))
+            let (Some(interceptor), Some(lasting)) =
+                (self.interceptors.get(index), self.lasting.get(index))
             else {
                 continue;
             };
@@ -105,7 +124,7 @@ impl Plan {
                 Entry::Occupied(lane) => *lane.get(),
                 Entry::Vacant(new) => {
                     lanes.push(Lane {
-                        group: group.clone(),
+                        group: lasting.group.clone(),
                         per_session: interceptor.order == Order::Session,
                     });
                     last_use.push(0);
@@ -117,6 +136,7 @@ impl Plan {
             }
             stages.push(Stage {
                 interceptor: interceptor.clone(),
+                meter: lasting.meter.clone(),
                 lane,
                 waits: interceptor.order != Order::None,
                 last_in_lane: false,
@@ -165,26 +185,35 @@ impl Chain {
     }
 }
 
-// === impl LaneGroups ===
+// === impl Registry ===
 
-impl LaneGroups {
+impl Registry {
     /// A number that no group has and none will get.
     pub(super) fn next_id(&mut self) -> u32 {
         self.next += 1;
         self.next
     }
 
-    fn group(&mut self, capsule: &Arc<str>) -> Arc<LaneGroup> {
-        if let Some(group) = self.of.get(capsule) {
-            return group.clone();
-        }
-        let group = Arc::new(LaneGroup::new(self.next_id(), capsule.clone()));
-        self.of.insert(capsule.clone(), group.clone());
-        group
+    /// Forgets what no plan and no event knows any more.
+    pub(super) fn prune(&mut self) {
+        self.groups.retain(|_, group| Arc::strong_count(group) > 1);
+        self.meters.retain(|_, meter| Arc::strong_count(meter) > 1);
     }
 
-    /// Forgets capsules that no plan and no event knows any more.
-    pub(super) fn prune(&mut self) {
-        self.of.retain(|_, group| Arc::strong_count(group) > 1);
+    fn lasting(&mut self, interceptor: &Interceptor) -> Lasting {
+        let Interceptor {
+            capsule, action, ..
+        } = interceptor;
+        let group = match self.groups.get(capsule) {
+            Some(group) => group.clone(),
+            None => {
+                let group = Arc::new(LaneGroup::new(self.next_id(), capsule.clone()));
+                self.groups.insert(capsule.clone(), group.clone());
+                group
+            }
+        };
+        let key = (capsule.clone(), action.clone());
+        let meter = self.meters.entry(key).or_default().clone();
+        Lasting { group, meter }
     }
 }

@@ -5,7 +5,7 @@ use std::{hash::BuildHasher, sync::Arc};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use foldhash::fast::RandomState;
 
-use super::{Interceptor, Plan, plan::Chain, plan::LaneGroups};
+use super::{Interceptor, Plan, plan::Chain, plan::Registry};
 use crate::{
     lane::LaneScope,
     subscribe::{Subscriber, View},
@@ -58,7 +58,7 @@ struct Cached {
 /// What only those who change the snapshot need.
 #[derive(Debug, Default)]
 struct Writer {
-    groups: LaneGroups,
+    registry: Registry,
     subscribers: usize,
 }
 
@@ -70,7 +70,7 @@ impl Routing {
         let mut writer = Writer::default();
         let snapshot = Snapshot {
             version: 0,
-            plan: Arc::new(Plan::new(Vec::new(), &mut writer.groups)),
+            plan: Arc::new(Plan::new(Vec::new(), &mut writer.registry)),
             subscribers: TopicTree::default(),
         };
         Self {
@@ -114,17 +114,17 @@ impl Routing {
     /// Replaces all interceptors in one step.
     pub(super) fn install(&self, interceptors: Vec<Interceptor>) {
         let mut writer = self.writer.lock();
-        let plan = Arc::new(Plan::new(interceptors, &mut writer.groups));
+        let plan = Arc::new(Plan::new(interceptors, &mut writer.registry));
         self.change(|snapshot| snapshot.plan = plan);
         for place in &self.cache {
             place.store(None);
         }
-        writer.groups.prune();
+        writer.registry.prune();
     }
 
     /// A number that no other subscriber and no capsule has.
     pub(super) fn next_id(&self) -> u32 {
-        self.writer.lock().groups.next_id()
+        self.writer.lock().registry.next_id()
     }
 
     pub(super) fn subscribe(&self, subscriber: &Arc<Subscriber>) {

@@ -131,7 +131,7 @@ impl Running {
 
         let (verdict, end) = judge(&stage.interceptor, answer, &mut progress.payload);
         self.shared.counters.step(&verdict);
-        stage.interceptor.meter.count(&verdict, duration);
+        stage.meter.count(&verdict, duration);
         let step = Step {
             interceptor: stage.interceptor.clone(),
             verdict,

@@ -89,7 +89,6 @@ fn interceptor(id: &str, answer: Answer) -> Interceptor {
         timeout: Duration::from_secs(1),
         order: Order::Principal,
         quarantine: None,
-        meter: Arc::default(),
         hook: Arc::new(Double {
             answer,
             running: Arc::default(),
@@ -439,7 +438,7 @@ async fn a_full_lane_refuses_or_makes_the_publisher_wait() {
     };
     assert_eq!(
         full.to_string(),
-        "the system itself has 64 events in its lane already"
+        "the system itself has 64 events under way to `a` already"
     );
     let mut waiting = JoinSet::new();
     let publisher = dispatcher.clone();

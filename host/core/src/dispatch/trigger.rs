@@ -201,7 +201,7 @@ impl Asks<'_> {
         let duration = started.elapsed();
         let verdict = StepVerdict::of(&answer);
         self.shared.counters.step(&verdict);
-        interceptor.meter.count(&verdict, duration);
+        stage.meter.count(&verdict, duration);
         self.shared.tell(Category::Step, || Record::Step {
             event: self.event.clone(),
             capsule: interceptor.capsule.clone(),

@@ -57,6 +57,9 @@ pub(super) enum Where {
     Host,
 }
 
+/// A place in one of a principal's lines.
+pub(super) type Standing = (Where, Place);
+
 /// Why a single lane takes no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -118,7 +121,7 @@ impl<D> State<D> {
     pub(super) fn obstacle(
         &self,
         visit: &Visit,
-        own: Option<&(Where, Place)>,
+        own: Option<&Standing>,
         capacity: usize,
     ) -> Option<Where> {
         let place = |place: &Where| own.filter(|own| own.0 == *place).map(|own| own.1);
@@ -249,7 +252,7 @@ impl<D> State<D> {
     }
 
     /// Has `waker` called when something changes at `place`.
-    pub(super) fn keep(&mut self, (place, number): &(Where, Place), waker: &Waker) {
+    pub(super) fn keep(&mut self, (place, number): &Standing, waker: &Waker) {
         let line = match place {
             Where::Lane(scope) => match self.lanes.get_mut(scope) {
                 Some(lane) => &mut lane.line,
@@ -262,7 +265,7 @@ impl<D> State<D> {
     }
 
     /// Gives a place in a line up, and wakes the next one there.
-    pub(super) fn leave(&mut self, (place, number): &(Where, Place), wakers: &mut Wakers) {
+    pub(super) fn leave(&mut self, (place, number): &Standing, wakers: &mut Wakers) {
         match place {
             Where::Lane(scope) => self.change(scope, wakers, |lane| {
                 lane.line.leave(*number);

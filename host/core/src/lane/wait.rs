@@ -8,9 +8,8 @@ use std::{
 
 use super::{
     Deliver, Lanes, Tickets, Visit,
-    line::Place,
     room::RoomRequest,
-    tenant::{State, Tenant, Wakers, Where},
+    tenant::{Standing, State, Tenant, Wakers, Where},
 };
 
 /// Enters as soon as there is room. Dropped before, it leaves every line.
@@ -20,7 +19,7 @@ pub(super) struct Waiting<'a, D: Deliver> {
     visit: &'a Visit,
     /// Where it stands; nowhere before it is first polled, and after it has
     /// entered.
-    at: Option<(Arc<Tenant<D>>, (Where, Place))>,
+    at: Option<(Arc<Tenant<D>>, Standing)>,
     room: RoomRequest,
 }
 

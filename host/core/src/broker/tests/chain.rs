@@ -24,7 +24,6 @@ fn stage(broker: &Arc<Broker>, on_error: OnError) -> Interceptor {
         order: Order::Principal,
         hook: Arc::new(ExternalHook::new(broker.clone(), hook("guard"))),
         quarantine: None,
-        meter: Arc::default(),
     }
 }
 
