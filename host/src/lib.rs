@@ -32,6 +32,7 @@ mod app;
 pub mod cli;
 pub mod config;
 pub mod registry;
+mod telemetry;
 pub mod wire;
 
 pub use capsule_core::{

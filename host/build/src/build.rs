@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use capsule_manifest::{Manifest, ManifestError};
+use capsule_core::broker::HookName;
+use capsule_manifest::{AnsweredBy, Manifest, ManifestError, Module};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -70,6 +71,19 @@ pub enum BuildError {
     /// The manifest is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+
+    /// A process outside of the host answers, so there is nothing to build.
+    #[error(
+        "{}: capsule.hook: the hook `{hook}` is answered by a process outside of the host, so \
+         there is no module to build; copy the manifest to where the capsules are",
+        manifest.display()
+    )]
+    NoModule {
+        /// The capsule's manifest.
+        manifest: PathBuf,
+        /// The hook.
+        hook: HookName,
+    },
 
     /// Cargo made no module.
     #[error("capsule `{name}` {error}")]
@@ -150,6 +164,15 @@ pub fn build(
     let text = fs::read_to_string(&path).map_err(read(&path))?;
     let manifest = Manifest::parse(&text, &path.to_string_lossy())?;
     let name = &manifest.capsule.name;
+    let module = match &manifest.capsule.answered_by {
+        AnsweredBy::Module(module) => module,
+        AnsweredBy::Hook { hook } => {
+            return Err(BuildError::NoModule {
+                manifest: path,
+                hook: hook.clone(),
+            });
+        }
+    };
 
     let cargo_toml = dir.join("Cargo.toml");
     // Cargo names packages by their real path.
@@ -167,13 +190,13 @@ pub fn build(
         error,
     })?;
     check_actions(&core, &manifest, &path, progress)?;
-    let sha256 = check_digest(&component, &manifest, &path)?;
+    let sha256 = check_digest(&component, module, &path)?;
 
     let home = options
         .out
         .as_ref()
         .map_or_else(|| dir.to_owned(), |out| out.join(name));
-    let module = home.join(&manifest.capsule.module);
+    let module = home.join(&module.path);
     let mut changed = write_if_changed(&module, &component).map_err(write(&module))?;
     let beside = home.join(MANIFEST);
     if options.out.is_some() {
@@ -218,9 +241,9 @@ fn check_actions(
     Ok(())
 }
 
-fn check_digest(component: &[u8], manifest: &Manifest, path: &Path) -> Result<String, BuildError> {
+fn check_digest(component: &[u8], module: &Module, path: &Path) -> Result<String, BuildError> {
     let built: [u8; 32] = Sha256::digest(component).into();
-    match manifest.capsule.sha256 {
+    match module.sha256 {
         Some(pinned) if pinned != built => Err(BuildError::Digest {
             manifest: path.to_owned(),
             pinned: hex(&pinned),

@@ -256,6 +256,6 @@ mod tests {
         let text = fs::read_to_string(place.join("Capsule.toml")).unwrap();
         let manifest = capsule_manifest::Manifest::parse(&text, "Capsule.toml").unwrap();
         assert_eq!(manifest.capsule.name, "guard");
-        assert_eq!(manifest.capsule.module, "guard.wasm");
+        assert_eq!(manifest.capsule.module().unwrap().path, "guard.wasm");
     }
 }

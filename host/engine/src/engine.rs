@@ -133,6 +133,11 @@ impl Engine {
         })))
     }
 
+    /// How many idle instances were given up so that others could be made.
+    pub fn evicted(&self) -> u64 {
+        self.0.pool.evicted()
+    }
+
     /// Bytes in use by the memories and tables of all live instances.
     pub fn memory_used(&self) -> usize {
         self.0.pool.memory_used()

@@ -18,6 +18,8 @@ pub(crate) struct Pool {
     pub(crate) seats: Seats,
     idle: Mutex<Idle<Owner, Live>>,
     capsules: AtomicU64,
+    /// Idle instances that were given up for others.
+    evicted: AtomicU64,
     memory_used: AtomicUsize,
     memory_budget: usize,
 }
@@ -30,6 +32,7 @@ impl Pool {
             seats: Seats::new(places),
             idle: Mutex::new(Idle::new()),
             capsules: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             memory_used: AtomicUsize::new(0),
             memory_budget,
         }
@@ -57,13 +60,23 @@ impl Pool {
     pub(crate) fn evict(&self) -> bool {
         // Bound to a name first: the lock is gone when the instance is dropped.
         let evicted = self.idle.lock().evict();
-        evicted.is_some()
+        self.count(evicted.is_some())
     }
 
     /// The same among the instances of one capsule.
     pub(crate) fn evict_of(&self, capsule: u64) -> bool {
         let evicted = self.idle.lock().evict_of(capsule);
-        evicted.is_some()
+        self.count(evicted.is_some())
+    }
+
+    /// How many idle instances were given up for others.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, evicted: bool) -> bool {
+        self.evicted.fetch_add(evicted.into(), Ordering::Relaxed);
+        evicted
     }
 
     /// Drops all idle instances of a capsule that is going away.

@@ -79,7 +79,7 @@ pub(crate) const CONFIG: Key = key("config", "[config]");
 /// Who the capsule is.
 pub(crate) const CAPSULE_TABLE: Table = Table {
     title: "`[capsule]`",
-    keys: &["name", "version", "description", "module", "sha256"],
+    keys: &["name", "version", "description", "module", "sha256", "hook"],
     aliases: &[
         ("id", "name"),
         ("summary", "description"),
@@ -90,6 +90,8 @@ pub(crate) const CAPSULE_TABLE: Table = Table {
         ("hash", "sha256"),
         ("checksum", "sha256"),
         ("digest", "sha256"),
+        ("external", "hook"),
+        ("process", "hook"),
     ],
 };
 pub(crate) const NAME: Key = key("name", r#"name = "tool-guard""#);
@@ -100,6 +102,7 @@ pub(crate) const DESCRIPTION: Key = key(
 );
 pub(crate) const MODULE: Key = key("module", r#"module = "tool-guard.wasm""#);
 pub(crate) const SHA256: Key = key("sha256", r#"sha256 = "9f86d0…" with 64 digits"#);
+pub(crate) const HOOK: Key = key("hook", r#"hook = "review""#);
 /// Most characters of a name.
 pub(crate) const MAX_NAME_CHARS: usize = 64;
 /// Most characters of a description.

@@ -53,7 +53,9 @@ mod tests;
 pub use capsule_core::dispatch::{Mode, OnError, Order};
 
 pub use self::{
-    manifest::{Capabilities, CapsuleInfo, Dir, Interceptor, Manifest, Runtime},
+    manifest::{
+        AnsweredBy, Capabilities, CapsuleInfo, Dir, Interceptor, Manifest, Module, Runtime,
+    },
     problem::{ManifestError, Problem},
     source::MAX_BYTES,
     words::{Access, Instance},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capsule_core::types::Pattern;
+use capsule_core::{broker::HookName, types::Pattern};
 use semver::Version;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -44,10 +44,34 @@ pub struct CapsuleInfo {
     pub version: Version,
     /// What it does: one line of at most 256 characters; may be empty.
     pub description: String,
-    /// The component: a path relative to the capsule's directory, of plain
-    /// names joined by `/`, ending in `.wasm`. That no link leads
-    /// out of the directory is checked where the file is opened.
-    pub module: String,
+    /// What answers its interceptors.
+    #[serde(flatten)]
+    pub answered_by: AnsweredBy,
+}
+
+/// What answers the interceptors of a capsule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum AnsweredBy {
+    /// A component.
+    Module(Module),
+    /// A process outside of the host that subscribes to this hook.
+    Hook {
+        /// The name of the hook.
+        #[serde(serialize_with = "as_text")]
+        hook: HookName,
+    },
+}
+
+/// The component of a capsule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Module {
+    /// A path relative to the capsule's directory, of plain names joined by
+    /// `/`, ending in `.wasm`. That no link leads out of the directory is
+    /// checked where the file is opened.
+    #[serde(rename = "module")]
+    pub path: String,
     /// The SHA-256 of the module's bytes, where the manifest pins it.
     #[serde(serialize_with = "as_hex")]
     pub sha256: Option<[u8; 32]>,
@@ -149,6 +173,18 @@ impl Manifest {
     /// manifest has none.
     pub fn config_json(&self) -> String {
         Value::Object(self.config.clone()).to_string()
+    }
+}
+
+// === impl CapsuleInfo ===
+
+impl CapsuleInfo {
+    /// Its component, where one answers.
+    pub fn module(&self) -> Option<&Module> {
+        match &self.answered_by {
+            AnsweredBy::Module(module) => Some(module),
+            AnsweredBy::Hook { .. } => None,
+        }
     }
 }
 

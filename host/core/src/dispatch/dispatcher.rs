@@ -13,7 +13,7 @@ use crate::{
     lane::{Lanes, NoRoom, RoomUse, Tickets, Visit},
     observe::{Audit, Category, Observers, Record},
     session::{Registered, Sessions},
-    subscribe::{Message, SubscribeOptions, View},
+    subscribe::{Message, SubscribeOptions, Subscriber, View},
     types::{Draft, Event, Kind, Name, Principal},
 };
 
@@ -83,6 +83,12 @@ impl Dispatcher {
 
     /// How many subscriptions there are.
     pub fn subscriptions(&self) -> usize {
+        self.shared.routing.subscriptions()
+    }
+
+    /// Everybody who subscribes, in no particular order, with what their
+    /// queues have counted.
+    pub fn subscribers(&self) -> Vec<Arc<Subscriber>> {
         self.shared.routing.subscribers()
     }
 

@@ -1,6 +1,6 @@
 //! Where an event goes: the chain of its topic, and those who subscribe to it.
 
-use std::{hash::BuildHasher, sync::Arc};
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use foldhash::fast::RandomState;
@@ -59,7 +59,7 @@ struct Cached {
 #[derive(Debug, Default)]
 struct Writer {
     registry: Registry,
-    subscribers: usize,
+    subscribers: HashMap<u32, Arc<Subscriber>>,
 }
 
 // === impl Routing ===
@@ -129,7 +129,9 @@ impl Routing {
 
     pub(super) fn subscribe(&self, subscriber: &Arc<Subscriber>) {
         let mut writer = self.writer.lock();
-        writer.subscribers += 1;
+        writer
+            .subscribers
+            .insert(subscriber.id(), subscriber.clone());
         self.change(|snapshot| {
             for pattern in subscriber.options().filter.index() {
                 snapshot.subscribers.insert(&pattern, subscriber.clone());
@@ -139,7 +141,7 @@ impl Routing {
 
     pub(super) fn unsubscribe(&self, subscriber: &Arc<Subscriber>) {
         let mut writer = self.writer.lock();
-        writer.subscribers -= 1;
+        writer.subscribers.remove(&subscriber.id());
         self.change(|snapshot| {
             for pattern in subscriber.options().filter.index() {
                 snapshot.subscribers.remove(&pattern, subscriber);
@@ -147,9 +149,14 @@ impl Routing {
         });
     }
 
-    /// How many subscriptions there are.
-    pub(super) fn subscribers(&self) -> usize {
-        self.writer.lock().subscribers
+    /// Everybody who subscribes, in no particular order.
+    pub(super) fn subscribers(&self) -> Vec<Arc<Subscriber>> {
+        self.writer.lock().subscribers.values().cloned().collect()
+    }
+
+    /// How many that are.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.writer.lock().subscribers.len()
     }
 
     /// Makes the next snapshot; the caller holds the writer.

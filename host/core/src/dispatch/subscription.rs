@@ -85,6 +85,8 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.routing.unsubscribe(&self.subscriber);
+            self.receiver.close();
+            shared.counters.lost(self.receiver.stats().lost.discarded);
         }
     }
 }

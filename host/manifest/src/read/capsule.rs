@@ -1,12 +1,13 @@
 //! The `[capsule]` table.
 
+use capsule_core::broker::HookName;
 use semver::Version;
 
 use super::{section::Section, value::Value};
 use crate::{
-    CapsuleInfo,
+    AnsweredBy, CapsuleInfo, Module,
     keys::{
-        CAPSULE_TABLE, DESCRIPTION, MAX_DESCRIPTION_CHARS, MAX_MODULE_BYTES, MAX_NAME_CHARS,
+        CAPSULE_TABLE, DESCRIPTION, HOOK, MAX_DESCRIPTION_CHARS, MAX_MODULE_BYTES, MAX_NAME_CHARS,
         MODULE, NAME, SHA256, VERSION,
     },
     problem::quoted,
@@ -18,15 +19,44 @@ pub(super) fn read(value: &Value<'_>) -> Option<CapsuleInfo> {
     let name = table.require(NAME).and_then(|value| name(&value));
     let version = table.require(VERSION).and_then(|value| version(&value));
     let description = table.get(DESCRIPTION).and_then(|value| description(&value));
-    let module = table.require(MODULE).and_then(|value| module(&value));
-    let sha256 = table.get(SHA256).and_then(|value| sha256(&value));
+    let answered_by = answered_by(&table);
     Some(CapsuleInfo {
         name: name?,
         version: version?,
         description: description.unwrap_or_default(),
-        module: module?,
-        sha256,
+        answered_by: answered_by?,
     })
+}
+
+/// A module, or the name of a hook: one of the two.
+fn answered_by(table: &Section<'_>) -> Option<AnsweredBy> {
+    let Some(named) = table.get(HOOK) else {
+        let path = table.require(MODULE).and_then(|value| module(&value));
+        let sha256 = table.get(SHA256).and_then(|value| sha256(&value));
+        return Some(AnsweredBy::Module(Module {
+            path: path?,
+            sha256,
+        }));
+    };
+    for key in [MODULE, SHA256] {
+        if let Some(value) = table.get(key) {
+            value.refuse(
+                "stands beside `hook`, and either a module answers or a hook",
+                "remove one of the two",
+            );
+        }
+    }
+    hook(&named).map(|hook| AnsweredBy::Hook { hook })
+}
+
+fn hook(value: &Value<'_>) -> Option<HookName> {
+    match HookName::new(value.text()?) {
+        Ok(hook) => Some(hook),
+        Err(error) => {
+            value.refuse_for_example(error.to_string());
+            None
+        }
+    }
 }
 
 fn name(value: &Value<'_>) -> Option<String> {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Manifest, ManifestError,
-    keys::{CAPSULE, MANIFEST_VERSION, ROOT},
+    keys::{CAPABILITIES, CAPSULE, CONFIG, MANIFEST_VERSION, ROOT},
     problem::Problems,
     source::{self, Source},
 };
@@ -78,10 +78,22 @@ fn read(root: &Section<'_>) -> Option<Manifest> {
     let capsule = root
         .require(CAPSULE)
         .and_then(|table| capsule::read(&table));
-    let runtime = runtime::read(root);
+    let is_hook = matches!(&capsule, Some(capsule) if capsule.module().is_none());
+    let runtime = runtime::read(root, is_hook);
     let interceptors = interceptor::read(root, &runtime);
     let capabilities = capabilities::read(root);
     let config = config::read(root);
+    if is_hook {
+        for table in [CAPABILITIES, CONFIG]
+            .iter()
+            .filter_map(|key| root.get(*key))
+        {
+            table.refuse(
+                "is for modules; the process that answers `hook` has what it has",
+                "remove the table",
+            );
+        }
+    }
     version?;
     Some(Manifest {
         capsule: capsule?,
