@@ -102,7 +102,8 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let generation = Generation::load(&loader(&config)?, found);
+        let loader = loader(&config)?;
+        let generation = Generation::load(&loader, found);
         if !config.keep_going && generation.failures().next().is_some() {
             return Err(StartError::Capsules {
                 failures: generation.into_failures(),
@@ -112,9 +113,15 @@ impl HostBuilder {
             warn!("a capsule is not loaded: {failure}");
         }
         warn_if_empty(root, &generation);
+        let broker = Arc::new(Broker::new(config.hooks.to_broker()));
         let dispatcher = Dispatcher::new(config.dispatch.to_dispatch());
-        dispatcher.install(generation.interceptors());
-        Ok(Host::new(dispatcher, generation))
+        dispatcher.install(generation.interceptors(&broker));
+        let metrics = Metrics {
+            dispatcher: Arc::new(dispatcher),
+            broker,
+            engine: loader.engine,
+        };
+        Ok(Host::new(metrics, generation))
     }
 
     /// Reads and loads every capsule and reports on each, failed or not;

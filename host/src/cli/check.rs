@@ -40,7 +40,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Done> {
 
 fn report(entry: &Entry) -> Report {
     let error = match &entry.state {
-        State::Loaded(_) => None,
+        State::Loaded(_) | State::External(_) => None,
         State::Failed(error) => Some(error.to_string()),
     };
     Report {

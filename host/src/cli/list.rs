@@ -46,6 +46,7 @@ fn row(entry: &Entry) -> Row {
         description: manifest.map_or_else(String::new, |m| m.capsule.description.clone()),
         state: match entry.state {
             State::Loaded(_) => "ok",
+            State::External(_) => "external",
             State::Failed(_) => "failed",
         },
         events: manifest.map_or_else(Vec::new, |manifest| {

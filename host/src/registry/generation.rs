@@ -7,6 +7,7 @@ use std::{
 };
 
 use capsule_core::{
+    broker::{Broker, ExternalHook, HookName},
     dispatch::Interceptor,
     hook::Hook,
     quarantine::{Quarantine, QuarantineConfig},
@@ -43,8 +44,10 @@ pub struct Entry {
 /// Whether a capsule answers.
 #[derive(Debug)]
 pub enum State {
-    /// It does.
+    /// Its component does.
     Loaded(Arc<Capsule>),
+    /// Whoever subscribes to this hook does.
+    External(HookName),
     /// It could not be loaded: its guards deny, its other interceptors fail
     /// and let pass.
     Failed(CapsuleError),
@@ -61,12 +64,12 @@ impl Generation {
             .into_iter()
             .map(|Found { place, manifest }| match manifest {
                 Ok(manifest) => {
-                    let loaded = take_name(&mut names, &place, &manifest)
+                    let state = take_name(&mut names, &place, &manifest)
                         .and_then(|()| loader.load(&place, &manifest));
                     Entry {
                         dir: place.dir,
                         manifest: Some(manifest),
-                        state: State::from(loaded),
+                        state: state.unwrap_or_else(State::Failed),
                     }
                 }
                 Err(error) => Entry {
@@ -90,7 +93,7 @@ impl Generation {
     /// Why capsules failed, in order.
     pub fn failures(&self) -> impl Iterator<Item = &CapsuleError> {
         self.entries.iter().filter_map(|entry| match &entry.state {
-            State::Loaded(_) => None,
+            State::Loaded(_) | State::External(_) => None,
             State::Failed(error) => Some(error),
         })
     }
@@ -100,29 +103,18 @@ impl Generation {
         self.entries
             .into_iter()
             .filter_map(|entry| match entry.state {
-                State::Loaded(_) => None,
+                State::Loaded(_) | State::External(_) => None,
                 State::Failed(error) => Some(error),
             })
             .collect()
     }
 
     /// Every interceptor, in order of declaration, bound to what answers it.
-    pub(crate) fn interceptors(&self) -> Vec<Interceptor> {
+    pub(crate) fn interceptors(&self, broker: &Arc<Broker>) -> Vec<Interceptor> {
         self.entries
             .iter()
-            .flat_map(|entry| entry.interceptors(self.quarantine))
+            .flat_map(|entry| entry.interceptors(self.quarantine, broker))
             .collect()
-    }
-}
-
-// === impl State ===
-
-impl From<Result<Capsule, CapsuleError>> for State {
-    fn from(loaded: Result<Capsule, CapsuleError>) -> Self {
-        match loaded {
-            Ok(capsule) => Self::Loaded(Arc::new(capsule)),
-            Err(error) => Self::Failed(error),
-        }
     }
 }
 
@@ -145,14 +137,16 @@ impl Entry {
     fn interceptors(
         &self,
         quarantine: Option<QuarantineConfig>,
-    ) -> impl Iterator<Item = Interceptor> {
+        broker: &Arc<Broker>,
+    ) -> impl Iterator<Item = Interceptor> + use<'_> {
         let quarantine = match &self.state {
-            State::Loaded(_) => quarantine.map(Quarantine::new).map(Arc::new),
+            State::Loaded(_) | State::External(_) => quarantine.map(Quarantine::new).map(Arc::new),
             // It fails at once already.
             State::Failed(_) => None,
         };
         let hook: Arc<dyn Hook> = match &self.state {
             State::Loaded(capsule) => capsule.clone(),
+            State::External(hook) => Arc::new(ExternalHook::new(broker.clone(), hook.clone())),
             State::Failed(error) => Arc::new(Failed::new(&error.to_string())),
         };
         self.manifest.iter().flat_map(move |manifest| {

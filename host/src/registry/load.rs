@@ -1,14 +1,15 @@
 //! From a manifest to a capsule that answers.
 
-use std::{fmt::Write, fs, io};
+use std::{fmt::Write, fs, io, sync::Arc};
 
 use capsule_core::quarantine::QuarantineConfig;
 use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
-use capsule_manifest::{Capabilities, Instance, Manifest};
+use capsule_manifest::{AnsweredBy, Capabilities, Instance, Manifest, Module};
 use sha2::{Digest, Sha256};
 
 use super::{
     CapsuleError,
+    generation::State,
     scan::{Place, read_file},
 };
 
@@ -28,37 +29,51 @@ pub(crate) struct Loader {
 // === impl Loader ===
 
 impl Loader {
-    /// Loads the module that `manifest` names.
+    /// Loads what answers for `manifest`: its module, or nothing for a hook.
     ///
     /// # Errors
     ///
     /// [`CapsuleError`] says what is wrong and where.
-    pub(crate) fn load(&self, place: &Place, manifest: &Manifest) -> Result<Capsule, CapsuleError> {
+    pub(crate) fn load(&self, place: &Place, manifest: &Manifest) -> Result<State, CapsuleError> {
+        match &manifest.capsule.answered_by {
+            AnsweredBy::Hook { hook } => Ok(State::External(hook.clone())),
+            AnsweredBy::Module(module) => self
+                .load_module(place, manifest, module)
+                .map(|capsule| State::Loaded(Arc::new(capsule))),
+        }
+    }
+
+    fn load_module(
+        &self,
+        place: &Place,
+        manifest: &Manifest,
+        module: &Module,
+    ) -> Result<Capsule, CapsuleError> {
         if let Some(key) = not_offered(&manifest.capabilities) {
             return Err(CapsuleError::NotOffered {
                 manifest: place.manifest.clone(),
                 key,
             });
         }
-        let wasm = self.read_module(place, manifest)?;
-        check_digest(place, manifest, &wasm)?;
+        let wasm = self.read_module(place, module)?;
+        check_digest(place, module, &wasm)?;
         let capsule = self
             .engine
             .load(&wasm, spec(manifest), self.cache.as_ref())
             .map_err(|error| CapsuleError::Load {
                 manifest: place.manifest.clone(),
-                module: manifest.capsule.module.clone(),
+                module: module.path.clone(),
                 error,
             })?;
-        check_actions(place, manifest, &capsule)?;
+        check_actions(place, manifest, module, &capsule)?;
         Ok(capsule)
     }
 
     /// Reads the module, wherever links lead, as long as that is inside of
     /// the capsule's directory; one byte more than allowed at most, which the
     /// engine then refuses.
-    fn read_module(&self, place: &Place, manifest: &Manifest) -> Result<Vec<u8>, CapsuleError> {
-        let module = &manifest.capsule.module;
+    fn read_module(&self, place: &Place, module: &Module) -> Result<Vec<u8>, CapsuleError> {
+        let module = &module.path;
         let path = place.dir.join(module);
         let read = |error: io::Error| CapsuleError::ReadModule {
             manifest: place.manifest.clone(),
@@ -105,8 +120,8 @@ fn not_offered(capabilities: &Capabilities) -> Option<&'static str> {
     .find_map(|(key, asked)| asked.then_some(key))
 }
 
-fn check_digest(place: &Place, manifest: &Manifest, wasm: &[u8]) -> Result<(), CapsuleError> {
-    let Some(wanted) = &manifest.capsule.sha256 else {
+fn check_digest(place: &Place, module: &Module, wasm: &[u8]) -> Result<(), CapsuleError> {
+    let Some(wanted) = &module.sha256 else {
         return Ok(());
     };
     let digest = Sha256::digest(wasm);
@@ -115,7 +130,7 @@ fn check_digest(place: &Place, manifest: &Manifest, wasm: &[u8]) -> Result<(), C
     }
     Err(CapsuleError::Digest {
         manifest: place.manifest.clone(),
-        module: manifest.capsule.module.clone(),
+        module: module.path.clone(),
         found: hex(&digest),
         wanted: hex(wanted),
     })
@@ -124,6 +139,7 @@ fn check_digest(place: &Place, manifest: &Manifest, wasm: &[u8]) -> Result<(), C
 fn check_actions(
     place: &Place,
     manifest: &Manifest,
+    module: &Module,
     capsule: &Capsule,
 ) -> Result<(), CapsuleError> {
     let Some(handlers) = capsule.actions() else {
@@ -137,7 +153,7 @@ fn check_actions(
         None => Ok(()),
         Some(interceptor) => Err(CapsuleError::NoHandler {
             manifest: place.manifest.clone(),
-            module: manifest.capsule.module.clone(),
+            module: module.path.clone(),
             action: interceptor.action.clone(),
             handlers: handlers.to_vec(),
         }),
