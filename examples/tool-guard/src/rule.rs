@@ -1,157 +1,181 @@
-//! What a rule is, and when a command breaks it. The built-in rules are
-//! written in `rules.json` as a manifest would write its own.
+//! What a rule is, and when a command breaks it. The built-in rules are in
+//! `rules.json`, written as in a manifest.
+
+use std::{collections::BTreeMap, slice};
 
 use serde::Deserialize;
 
-use crate::{place::Place, program, shell::Word};
+/// What is in `rules.json`, and in the manifest's `[config]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Rules {
+    /// Names of refusals that do not count.
+    pub(crate) disabled: Vec<String>,
+    /// Tools whose arguments are command lines.
+    pub(crate) shells: Vec<String>,
+    /// Fields of such arguments that are never run.
+    pub(crate) ignored: Vec<String>,
+    /// Programs that run the program in their arguments.
+    pub(crate) wrappers: BTreeMap<String, Wrapper>,
+    /// What `@name` means in rules: paths, `*` for one name, `/**` for a whole
+    /// tree, `!` for an exception to those before.
+    places: BTreeMap<String, Vec<String>>,
+    rules: Vec<Rule>,
+}
 
-/// Kinds of places that `args` can name behind a `@`.
-const CLASSES: &[&str] = &["protected", "system", "device", "here", "unknown"];
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Wrapper {
+    /// Options whose value is the next word: `u user`.
+    pub(crate) values: String,
+    /// Arguments of its own before the program.
+    pub(crate) operands: usize,
+    /// It makes one command line of its arguments.
+    pub(crate) joins: bool,
+}
 
-/// Refuses a command that is named, with all the flags, and any of the
-/// arguments.
-#[derive(Clone, Debug, Deserialize)]
+/// Refuses a command that is named, with all flags and any of the arguments.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// What the refusal is called.
     pub(crate) name: String,
-    /// Programs, with a `*` if need be (`mkfs*`), or a program and its first
-    /// argument (`git push`). `>` stands for a redirection into a file.
-    pub(crate) command: Vec<String>,
-    /// Each entry must be there, in one of its spellings: `r|R|recursive`.
+    /// `mkfs*`, `git push` (git with this argument), or `>` (a redirection).
+    command: Vec<String>,
+    /// Each must be there, in one of its spellings: `r|R|recursive`.
     #[serde(default)]
-    pub(crate) flags: Vec<String>,
-    /// One argument must match one entry: a text with `*`, or `@protected`,
-    /// `@system`, `@device`, `@here`, `@unknown`, with a text before it if
-    /// need be (`of=@device`). No entries: any argument, or none.
+    flags: Vec<String>,
+    /// Texts with a `*`, or `@place`, also behind a text: `of=@device`. A
+    /// place that nobody knows is everywhere.
     #[serde(default)]
-    pub(crate) args: Vec<String>,
-    /// Which arguments count.
+    args: Vec<String>,
+    /// The same of the last argument, where `cp` writes.
     #[serde(default)]
-    pub(crate) which: Which,
+    last: Vec<String>,
 }
 
-/// Which arguments of a command a rule is about.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Which {
-    /// All of them.
-    #[default]
-    Any,
-    /// The last one: where `cp` writes.
-    Last,
-    /// All but the last one: what `mv` takes away.
-    Sources,
-}
+// === impl Rules ===
 
-// === impl Rule ===
-
-impl Rule {
-    pub(crate) fn built_in() -> Result<Vec<Self>, serde_json::Error> {
+impl Rules {
+    pub(crate) fn built_in() -> Result<Self, serde_json::Error> {
         serde_json::from_str(include_str!("rules.json"))
     }
 
-    /// Says what is wrong with a rule that could never hold.
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        if self.command.is_empty() {
-            return Err("`command` is empty".to_owned());
-        }
-        let unknown = |entry: &&String| {
-            entry
-                .split_once('@')
-                .is_some_and(|(_, class)| !CLASSES.contains(&class))
-        };
-        match self.args.iter().find(unknown) {
-            Some(entry) => Err(format!(
-                "`{entry}` in `args`: after `@` there may be {}",
-                CLASSES.join(", ")
-            )),
-            None => Ok(()),
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.disabled.extend(more.disabled);
+        self.shells.extend(more.shells);
+        self.ignored.extend(more.ignored);
+        self.wrappers.extend(more.wrappers);
+        self.rules.extend(more.rules);
+        for (name, paths) in more.places {
+            self.places.entry(name).or_default().extend(paths);
         }
     }
 
-    pub(crate) fn matches(&self, name: &str, words: &[Word], protected: &[String]) -> bool {
-        self.command.iter().any(|wanted| named(wanted, name, words))
-            && self.flags.iter().all(|flag| {
-                let mut spellings = flag.split('|');
-                spellings.any(|spelling| options(words).any(|word| is_flag(&word.text, spelling)))
-            })
-            && (self.args.is_empty() || self.hits(words, protected))
-    }
-
-    fn hits(&self, words: &[Word], protected: &[String]) -> bool {
-        let arguments = program::operands(words);
-        let last = arguments.len().saturating_sub(1);
-        let (from, to) = match self.which {
-            Which::Any => (0, arguments.len()),
-            Which::Last => (last, arguments.len()),
-            Which::Sources => (0, last),
+    /// The first rule that the command breaks.
+    pub(crate) fn broken(&self, program: &str, args: &[String]) -> Option<&Rule> {
+        let words: Vec<_> = args.iter().filter(|arg| !is_option(arg)).collect();
+        let last = words.last().map(slice::from_ref).unwrap_or_default();
+        let is_named = |command: &String| match command.split_once(' ') {
+            Some((name, word)) => name == program && words.iter().any(|other| *other == word),
+            None => is_like(command, program),
         };
-        arguments.iter().take(to).skip(from).any(|word| {
-            let hit = |pattern: &String| match pattern.split_once('@') {
-                Some((before, class)) => is_of(word, before, class, protected),
-                None => glob(pattern, &word.text),
-            };
-            self.args.iter().any(hit)
+        let is_given = |flag: &str| args.iter().any(|arg| is_flag(arg, flag));
+        let is_set = |flags: &String| flags.split('|').any(is_given);
+        let is_meant = |wanted: &[String], words: &[&String]| {
+            let is_any = |wanted: &String| words.iter().any(|word| self.is_meant(wanted, word));
+            wanted.is_empty() || wanted.iter().any(is_any)
+        };
+        self.rules.iter().find(|rule| {
+            let Rule { command, flags, .. } = rule;
+            command.iter().any(is_named)
+                && flags.iter().all(is_set)
+                && is_meant(&rule.args, &words)
+                && is_meant(&rule.last, last)
         })
     }
-}
 
-fn named(wanted: &str, name: &str, words: &[Word]) -> bool {
-    match wanted.split_once(' ') {
-        None => glob(&wanted.to_ascii_lowercase(), name),
-        Some((program, first)) => {
-            let given = program::after_options(program, words).first();
-            program.eq_ignore_ascii_case(name) && given.is_some_and(|word| word.text == first)
-        }
+    fn is_meant(&self, wanted: &str, word: &str) -> bool {
+        let Some((before, place)) = wanted.split_once('@') else {
+            return is_like(wanted, word);
+        };
+        let Some(path) = word.strip_prefix(before).map(path) else {
+            return false;
+        };
+        let Some(patterns) = self.places.get(place) else {
+            return true;
+        };
+        let is_of = |pattern: &&String| is_in(&path, pattern.trim_start_matches('!'));
+        let pattern = patterns.iter().rfind(is_of);
+        pattern.is_some_and(|pattern| !pattern.starts_with('!'))
     }
 }
 
-fn options(words: &[Word]) -> impl Iterator<Item = &Word> {
-    words.iter().take_while(|word| word.text != "--")
+pub(crate) fn is_option(word: &str) -> bool {
+    word.starts_with('-') && word.len() > 1
 }
 
 /// Whether `word` sets the flag: alone (`-r`), in a bundle (`-fr`), or long,
-/// also cut short as getopt allows (`--recurs`), also with a single dash.
-fn is_flag(word: &str, flag: &str) -> bool {
-    let Some(rest) = word.strip_prefix('-') else {
-        return false;
-    };
-    let given = rest.split('=').next().unwrap_or(rest);
-    match given.strip_prefix('-') {
-        Some(long) => flag.len() > 1 && !long.is_empty() && flag.starts_with(long),
-        None if flag.len() > 1 => given == flag,
-        None => given.contains(flag),
+/// also cut short (`--recurs`), also with a single dash (`-delete`).
+pub(crate) fn is_flag(word: &str, flag: &str) -> bool {
+    let name = word.split('=').next().unwrap_or(word);
+    match (name.strip_prefix("--"), name.strip_prefix('-')) {
+        (Some(long), _) => flag.len() > 1 && !long.is_empty() && flag.starts_with(long),
+        (None, Some(short)) if flag.len() == 1 => short.contains(flag),
+        (None, short) => short == Some(flag),
     }
 }
 
-fn is_of(word: &Word, before: &str, class: &str, protected: &[String]) -> bool {
-    let Some(rest) = word.text.strip_prefix(before) else {
-        return false;
+/// Whether `text` is `pattern`, in which one `*` is any text.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let Some((start, end)) = pattern.split_once('*') else {
+        return pattern == text;
     };
-    let shifted = |at: &usize| at.checked_sub(before.len());
-    let place = Place::new(&Word {
-        text: rest.to_owned(),
-        live: word.live.iter().filter_map(shifted).collect(),
-        inner: Vec::new(),
-    });
-    match class {
-        "protected" => place.is_protected(protected),
-        "system" => place.is_system(),
-        "device" => place.is_device(),
-        "here" => place.is_here(),
-        "unknown" => place.is_unknown(),
-        _ => false,
-    }
+    text.strip_prefix(start)
+        .is_some_and(|rest| rest.ends_with(end))
 }
 
-/// Whether `text` is `pattern`, in which `*` is any text. One star is enough
-/// for names, and cannot be made slow.
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, end)) => {
-            text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end)
+/// Whether a pattern of `places` means `path`.
+fn is_in(path: &str, pattern: &str) -> bool {
+    let tree = pattern.strip_suffix("/**");
+    let mut names = path.split('/');
+    let mut wanted = tree.unwrap_or(pattern).split('/');
+    wanted.all(|want| names.next().is_some_and(|name| want == "*" || want == name))
+        && (tree.is_some() || names.next().is_none())
+}
+
+/// The path without detours, as far as it can be told before the shell expands
+/// it: `/tmp/../etc/` is `/etc`. Whatever may be empty or anything counts as
+/// nothing: `/$x/` and `/*` are `/`.
+fn path(word: &str) -> String {
+    let (start, rest) = word.split_at(word.find('/').unwrap_or(word.len()));
+    let start = match start {
+        "$HOME" | "${HOME}" => "/home/~",
+        home if home.starts_with('~') => "/home/~",
+        "$PWD" => ".",
+        // A variable alone is somebody's directory.
+        variable if variable.starts_with('$') && rest.is_empty() => return word.to_owned(),
+        start => start,
+    };
+    let word = format!("{start}{rest}");
+    let is_absolute = word.starts_with('/');
+    let is_wild = |name: &str| name.contains(['*', '?', '[', '{']) && name != "{}";
+    let is_any = |name: &mut &str| match name.strip_prefix('$') {
+        Some(variable) => !variable.contains(":?"),
+        None => is_wild(name) && !name.contains(char::is_alphanumeric),
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for name in word.split('/').filter(|name| !matches!(*name, "" | ".")) {
+        match name {
+            ".." if names.last().is_some_and(|last| *last != "..") => drop(names.pop()),
+            ".." if is_absolute => {}
+            name if is_absolute && names.is_empty() && is_wild(name) => break,
+            name => names.push(name),
         }
+    }
+    while names.pop_if(is_any).is_some() {}
+    match (is_absolute, names.is_empty()) {
+        (true, _) => format!("/{}", names.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => names.join("/"),
     }
 }
