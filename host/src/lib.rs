@@ -36,12 +36,15 @@ mod telemetry;
 pub mod wire;
 
 pub use capsule_core::{
+    broker,
     dispatch::{
-        Decision, Interceptor, Outcome, PublishError, Running, Snapshot, Step, StepVerdict,
+        Decision, Gather, Gathered, Interceptor, NoReply, Outcome, PublishError, Reply, Running,
+        Snapshot, Step, StepVerdict, Subscription,
     },
-    hook::{ErrorKind, HookError},
+    hook::{ErrorKind, HookError, Verdict},
+    mailbox, observe, session, subscribe,
     text::printable,
-    types::{Draft, Event, EventId, Name, Principal, Topic},
+    types::{Draft, Event, EventId, Kind, Name, Principal, Topic},
 };
 
 pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, StartError};

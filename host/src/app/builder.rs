@@ -3,9 +3,10 @@
 use std::{
     env, fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use capsule_core::dispatch::Dispatcher;
+use capsule_core::{broker::Broker, dispatch::Dispatcher};
 use capsule_engine::{CacheError, Engine, EngineError, ModuleCache};
 use tracing::{debug, warn};
 
@@ -13,6 +14,7 @@ use super::Host;
 use crate::{
     config::HostConfig,
     registry::{CapsuleError, Generation, Loader, ScanError, scan},
+    telemetry::Metrics,
 };
 
 /// Makes a [`Host`].

@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use capsule_core::{
-    dispatch::{Dispatcher, Outcome, PublishError, Running, Snapshot},
-    types::{Draft, Topic},
+    broker::Broker,
+    dispatch::{
+        Dispatcher, Gather, Gathered, Outcome, PublishError, Running, Snapshot, Subscription,
+    },
+    mailbox::MailboxConfig,
+    observe::{Categories, Observer},
+    session::Registered,
+    subscribe::SubscribeOptions,
+    types::{Draft, Name, Principal, Topic},
 };
 
 use super::{Explanation, HostBuilder};
-use crate::registry::Generation;
+use crate::{registry::Generation, telemetry::Metrics};
 
 /// A running host: events in, outcomes out. Cheap to clone.
 ///
@@ -18,6 +25,7 @@ use crate::registry::Generation;
 pub struct Host {
     dispatcher: Arc<Dispatcher>,
     generation: Arc<Generation>,
+    metrics: Arc<Metrics>,
 }
 
 // === impl Host ===
@@ -28,10 +36,11 @@ impl Host {
         HostBuilder::default()
     }
 
-    pub(super) fn new(dispatcher: Dispatcher, generation: Generation) -> Self {
+    pub(super) fn new(metrics: Metrics, generation: Generation) -> Self {
         Self {
-            dispatcher: Arc::new(dispatcher),
+            dispatcher: metrics.dispatcher.clone(),
             generation: Arc::new(generation),
+            metrics: Arc::new(metrics),
         }
     }
 
@@ -77,6 +86,54 @@ impl Host {
     /// the event back.
     pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
         self.dispatcher.try_submit(draft)
+    }
+
+    /// Asks all interceptors of a topic at once and gathers their replies.
+    /// Nothing is decided by it, and nobody who subscribes sees the event.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_submit`](Self::try_submit).
+    pub async fn trigger(&self, draft: Draft, gather: Gather) -> Result<Gathered, PublishError> {
+        self.dispatcher.trigger(draft, gather).await
+    }
+
+    /// Subscribes to what is admitted from now on, or taken in, as `options`
+    /// say.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
+        self.dispatcher.subscribe(options)
+    }
+
+    /// Observes what the host does from now on; `name` is what the observer is
+    /// called in reports.
+    pub fn observe(&self, name: &str, categories: Categories, queue: MailboxConfig) -> Observer {
+        self.dispatcher.observers().observe(name, categories, queue)
+    }
+
+    /// The external hooks: what subscribes here answers the capsules whose
+    /// manifest names a hook.
+    pub fn hooks(&self) -> &Arc<Broker> {
+        &self.metrics.broker
+    }
+
+    /// Says which session a source's own session is, for every later event of
+    /// `principal` that names the source and its own session, and no session.
+    pub fn register_session(
+        &self,
+        principal: Option<&Principal>,
+        source: &Name,
+        native: &Name,
+        session: Name,
+    ) -> Registered {
+        self.dispatcher
+            .register_session(principal, source, native, session)
+    }
+
+    /// Everything that is counted and measured, in OpenMetrics text. Takes
+    /// time that grows with the principals that have events under way, and
+    /// with the subscriptions.
+    pub fn metrics(&self) -> String {
+        self.metrics.encode()
     }
 
     /// Which interceptors an event on `topic` meets, in what order, and why

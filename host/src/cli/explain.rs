@@ -105,7 +105,7 @@ fn asked(interceptor: &Interceptor) -> Asked {
 
 fn not_loaded(entry: &Entry) -> Option<NotLoaded> {
     match &entry.state {
-        State::Loaded(_) => None,
+        State::Loaded(_) | State::External(_) => None,
         State::Failed(error) => Some(NotLoaded {
             capsule: entry.name(),
             error: error.to_string(),

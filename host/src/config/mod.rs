@@ -5,5 +5,8 @@ mod settings;
 
 pub use self::{
     file::ConfigError,
-    settings::{DispatchSettings, EngineSettings, HostConfig, InputSettings, QuarantineSettings},
+    settings::{
+        DispatchSettings, EngineSettings, HookSettings, HostConfig, InputSettings,
+        QuarantineSettings,
+    },
 };

@@ -7,6 +7,7 @@ use std::{
 };
 
 use capsule_core::{
+    broker::BrokerConfig,
     dispatch::DispatchConfig,
     lane::{LaneConfig, RoomUse},
     quarantine::QuarantineConfig,
@@ -37,6 +38,8 @@ pub struct HostConfig {
     pub dispatch: DispatchSettings,
     /// When a capsule that keeps failing is taken out.
     pub quarantine: QuarantineSettings,
+    /// How external hooks are asked.
+    pub hooks: HookSettings,
     /// How lines of events are read.
     pub input: InputSettings,
 }
@@ -97,6 +100,22 @@ pub struct QuarantineSettings {
     pub first_ms: u64,
     /// How long it is out at most, in milliseconds. Default 300000.
     pub longest_ms: u64,
+}
+
+/// `[hooks]`: how external hooks are asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HookSettings {
+    /// Requests that may wait in the queue of one subscriber; one that has no
+    /// room for the next is disconnected. Default 256.
+    pub subscriber_queue: NonZeroUsize,
+    /// Questions that may be open in all. Default 10000.
+    pub max_waiting: NonZeroUsize,
+    /// Subscribers in all. Default 1024.
+    pub max_subscribers: NonZeroUsize,
+    /// How long a question stays open whose caller does not say, in
+    /// milliseconds. Default 5000.
+    pub deadline_ms: NonZeroU64,
 }
 
 /// `[input]`: how lines of events are read.
@@ -203,6 +222,32 @@ impl QuarantineSettings {
             first: Duration::from_millis(self.first_ms),
             longest: Duration::from_millis(self.longest_ms),
         })
+    }
+}
+
+// === impl HookSettings ===
+
+impl Default for HookSettings {
+    fn default() -> Self {
+        let broker = BrokerConfig::default();
+        Self {
+            subscriber_queue: broker.subscriber_queue,
+            max_waiting: broker.max_waiting,
+            max_subscribers: broker.max_subscribers,
+            deadline_ms: const { NonZeroU64::new(5000).unwrap() },
+        }
+    }
+}
+
+impl HookSettings {
+    /// The broker's own form of it.
+    pub fn to_broker(&self) -> BrokerConfig {
+        BrokerConfig {
+            subscriber_queue: self.subscriber_queue,
+            max_waiting: self.max_waiting,
+            max_subscribers: self.max_subscribers,
+            deadline: Duration::from_millis(self.deadline_ms.get()),
+        }
     }
 }
 

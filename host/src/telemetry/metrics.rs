@@ -182,7 +182,8 @@ impl Metrics {
         let mut dropped =
             to.encode_descriptor("subscription_lost_events", help, None, MetricType::Gauge)?;
         for (reason, count) in drops {
-            let mut one = dropped.encode_family(&[("reason", reason)])?;
+            let labels = [("reason", reason)];
+            let mut one = dropped.encode_family(&labels)?;
             one.encode_gauge(&(count as i64))?;
         }
         let help = "Events that wait for subscribers";
@@ -256,7 +257,8 @@ fn family(
 ) -> Encoded {
     let mut metric = to.encode_descriptor(name, help, None, MetricType::Counter)?;
     for (value, count) in values {
-        let mut one = metric.encode_family(&[(label, *value)])?;
+        let labels = [(label, *value)];
+        let mut one = metric.encode_family(&labels)?;
         one.encode_counter::<NoLabelSet, _, u64>(count, None)?;
     }
     Ok(())
