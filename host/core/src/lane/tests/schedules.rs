@@ -7,7 +7,11 @@ use shuttle::{
 
 use super::*;
 
-const SCHEDULES: usize = 2_000;
+/// How many schedules each test plays; `CAPSULE_SCHEDULES` says otherwise.
+fn schedules() -> usize {
+    let asked = std::env::var("CAPSULE_SCHEDULES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(500)
+}
 
 /// What the threads of one schedule share.
 struct World {
@@ -110,7 +114,7 @@ fn explore(config: LaneConfig) {
             // All ten but two are announced; four end before they deliver.
             world.check(8, 6);
         },
-        SCHEDULES,
+        schedules(),
         4,
     );
 }
@@ -173,7 +177,7 @@ fn no_schedule_loses_a_call_when_one_who_waits_gives_up() {
             }
             assert_empty(&world.lanes);
         },
-        SCHEDULES,
+        schedules(),
         4,
     );
 }
