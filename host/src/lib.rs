@@ -36,11 +36,16 @@ pub mod wire;
 
 pub use capsule_core::{
     dispatch::{
-        Decision, Interceptor, Outcome, PublishError, Running, Snapshot, Step, StepVerdict,
+        Decision, Gather, Gathered, Interceptor, NoReply, Outcome, PublishError, Reply, Running,
+        Snapshot, Step, StepVerdict, Subscription,
     },
-    hook::{ErrorKind, HookError},
+    hook::{ErrorKind, HookError, Verdict},
+    lane::RoomUse,
+    mailbox::{MailboxConfig, Overflow, Received},
+    observe::{Audit, Categories, Category, Observer, Record},
+    subscribe::{Condition, Filter, Message, Scope, SubscribeOptions, View},
     text::printable,
-    types::{Draft, Event, EventId, Name, Principal, Topic},
+    types::{Draft, Event, EventId, Kind, Name, Pattern, Principal, Topic},
 };
 
 pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, StartError};

@@ -3,6 +3,7 @@
 use std::{
     env, fmt,
     path::{Path, PathBuf},
+    sync::{Arc, Weak},
 };
 
 use capsule_core::dispatch::Dispatcher;
@@ -102,7 +103,10 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let generation = Generation::load(&loader(&config)?, found);
+        // Before the capsules, some of which publish to it.
+        let dispatcher = Arc::new(Dispatcher::new(config.dispatch.to_dispatch()));
+        let loader = loader(&config, Arc::downgrade(&dispatcher))?;
+        let generation = Generation::load(&loader, found);
         if !config.keep_going && generation.failures().next().is_some() {
             return Err(StartError::Capsules {
                 failures: generation.into_failures(),
@@ -112,7 +116,6 @@ impl HostBuilder {
             warn!("a capsule is not loaded: {failure}");
         }
         warn_if_empty(root, &generation);
-        let dispatcher = Dispatcher::new(config.dispatch.to_dispatch());
         dispatcher.install(generation.interceptors());
         Ok(Host::new(dispatcher, generation))
     }
@@ -128,13 +131,13 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let generation = Generation::load(&loader(&config)?, found);
+        let generation = Generation::load(&loader(&config, Weak::new())?, found);
         warn_if_empty(root, &generation);
         Ok(generation)
     }
 }
 
-fn loader(config: &HostConfig) -> Result<Loader, StartError> {
+fn loader(config: &HostConfig, dispatcher: Weak<Dispatcher>) -> Result<Loader, StartError> {
     let engine_config = config.engine.to_engine();
     let max_module_bytes = engine_config.max_module_bytes as u64;
     Ok(Loader {
@@ -142,6 +145,7 @@ fn loader(config: &HostConfig) -> Result<Loader, StartError> {
         cache: open_cache(config)?,
         max_module_bytes,
         quarantine: config.quarantine.to_quarantine(),
+        dispatcher,
     })
 }
 

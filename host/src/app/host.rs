@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use capsule_core::{
-    dispatch::{Dispatcher, Outcome, PublishError, Running, Snapshot},
+    dispatch::{
+        Dispatcher, Gather, Gathered, Outcome, PublishError, Running, Snapshot, Subscription,
+    },
+    lane::RoomUse,
+    mailbox::MailboxConfig,
+    observe::{Categories, Observer},
+    subscribe::SubscribeOptions,
     types::{Draft, Topic},
 };
 
@@ -28,9 +34,9 @@ impl Host {
         HostBuilder::default()
     }
 
-    pub(super) fn new(dispatcher: Dispatcher, generation: Generation) -> Self {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, generation: Generation) -> Self {
         Self {
-            dispatcher: Arc::new(dispatcher),
+            dispatcher,
             generation: Arc::new(generation),
         }
     }
@@ -79,6 +85,31 @@ impl Host {
         self.dispatcher.try_submit(draft)
     }
 
+    /// Asks all interceptors of a topic at once, each with the event as it is,
+    /// and gathers their replies. Nothing is decided by it, and nobody who
+    /// subscribes sees the event. Dropping the future stops the calls.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request), and [`PublishError::Full`] if the whole
+    /// host is.
+    pub async fn trigger(&self, draft: Draft, gather: Gather) -> Result<Gathered, PublishError> {
+        self.dispatcher.trigger(draft, gather).await
+    }
+
+    /// Subscribes to what is taken in from now on.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
+        self.dispatcher.subscribe(options)
+    }
+
+    /// Has what the host does recorded from now on, as far as it is of
+    /// `categories`; `name` is what the observer is called in reports.
+    pub fn observe(&self, name: &str, categories: Categories, mailbox: MailboxConfig) -> Observer {
+        self.dispatcher
+            .observers()
+            .observe(name, categories, mailbox)
+    }
+
     /// Which interceptors an event on `topic` meets, in what order, and why
     /// it does not meet each other one.
     pub fn explain(&self, topic: &Topic) -> Explanation {
@@ -93,6 +124,21 @@ impl Host {
     /// What has been counted since the start.
     pub fn counters(&self) -> Snapshot {
         self.dispatcher.counters()
+    }
+
+    /// The events under way, and their bytes.
+    pub fn in_flight(&self) -> RoomUse {
+        self.dispatcher.in_flight()
+    }
+
+    /// How many lanes are open: none when nothing is under way.
+    pub fn lanes(&self) -> usize {
+        self.dispatcher.lanes()
+    }
+
+    /// How many principals have events under way.
+    pub fn principals(&self) -> usize {
+        self.dispatcher.principals()
     }
 
     /// Takes no more events and waits until those taken in have their
