@@ -42,9 +42,13 @@ pub use capsule_core::{
         Snapshot, Step, StepVerdict, Subscription,
     },
     hook::{ErrorKind, HookError, Verdict},
-    mailbox, observe, session, subscribe,
+    lane::RoomUse,
+    mailbox::{MailboxConfig, Overflow, Received},
+    observe::{Audit, Categories, Category, Observer, Record},
+    session::Registered,
+    subscribe::{Condition, Filter, Message, Scope, SubscribeOptions, View},
     text::printable,
-    types::{Draft, Event, EventId, Kind, Name, Principal, Topic},
+    types::{Draft, Event, EventId, Kind, Name, Pattern, Principal, Topic},
 };
 
 pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, StartError};

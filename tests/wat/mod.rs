@@ -1,5 +1,7 @@
 //! Capsules written as component text: `guests/<name>.wat` holds the fields of
-//! a module, `shell.wat` the component around it.
+//! a module, `shell.wat` the component around it, and `guests/<name>.imports.wat`
+//! what it imports; where that is missing, the one of the name up to its first
+//! `-`.
 
 use std::{fs, path::Path};
 
@@ -40,8 +42,11 @@ pub fn fields(guest: &str) -> String {
 
 /// The text of the capsule around `guests/<guest>.wat`.
 pub fn text(guest: &str) -> String {
-    let imports = read(&format!("guests/{guest}.imports.wat")).unwrap_or_default();
-    shell(&imports, &fields(guest))
+    let family = guest.split('-').next().unwrap_or(guest);
+    let imports = [guest, family]
+        .iter()
+        .find_map(|name| read(&format!("guests/{name}.imports.wat")));
+    shell(&imports.unwrap_or_default(), &fields(guest))
 }
 
 /// A capsule with these imports around a module with these fields, and an

@@ -7,6 +7,695 @@
 #[allow(dead_code, clippy::all)]
 pub mod capsule {
     pub mod host {
+        /// The answer of a hook.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod types {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            /// What becomes of the event.
+            #[derive(Clone)]
+            pub enum Verdict {
+                /// Let the event go on. `none` keeps the payload as it came; `some`
+                /// replaces it for the next stage, also with an empty one.
+                Continue(Option<_rt::Vec<u8>>),
+                /// End the chain and answer the publisher with these bytes.
+                Final(_rt::Vec<u8>),
+                /// End the chain and refuse the event, for this reason.
+                Deny(_rt::String),
+                /// Not mine: the event goes on as if this interceptor did not exist,
+                /// and the skip is recorded.
+                Skip,
+            }
+            impl ::core::fmt::Debug for Verdict {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Verdict::Continue(e) => {
+                            f.debug_tuple("Verdict::Continue").field(e).finish()
+                        }
+                        Verdict::Final(e) => {
+                            f.debug_tuple("Verdict::Final").field(e).finish()
+                        }
+                        Verdict::Deny(e) => {
+                            f.debug_tuple("Verdict::Deny").field(e).finish()
+                        }
+                        Verdict::Skip => f.debug_tuple("Verdict::Skip").finish(),
+                    }
+                }
+            }
+        }
+        /// Publishing to the host, and asking other capsules. Granted with `publish`
+        /// and `trigger`, which list the topics.
+        ///
+        /// What a capsule publishes is its caller's: it carries the principal, the
+        /// session and the trace context of the event that the running hook is asked
+        /// about, and one hop more; its source is the capsule. None of that is the
+        /// capsule's to choose, so loops end and no tenant speaks for another. Each
+        /// refusal is on record with the host.
+        ///
+        /// Outside of a hook (while the component initialises) there is no caller:
+        /// everything is refused as `closed`.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod bus {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Verdict = super::super::super::capsule::host::types::Verdict;
+            /// Why nothing was published.
+            #[derive(Clone)]
+            pub enum Refusal {
+                /// The topic is none, for this reason.
+                BadTopic(_rt::String),
+                /// The manifest does not grant the topic.
+                NotGranted,
+                /// Capsules have published too many times on the way to this event:
+                /// the host ends the loop here.
+                TooManyHops,
+                /// The capsule has published or triggered as often in this second as
+                /// its manifest grants for one principal.
+                TooOften,
+                /// There is no room at the moment; the text says where.
+                Full(_rt::String),
+                /// The event is larger than allowed; the text says where.
+                TooLarge(_rt::String),
+                /// There is nobody to publish to: the host shuts down, or no hook
+                /// runs.
+                Closed,
+            }
+            impl ::core::fmt::Debug for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Refusal::BadTopic(e) => {
+                            f.debug_tuple("Refusal::BadTopic").field(e).finish()
+                        }
+                        Refusal::NotGranted => {
+                            f.debug_tuple("Refusal::NotGranted").finish()
+                        }
+                        Refusal::TooManyHops => {
+                            f.debug_tuple("Refusal::TooManyHops").finish()
+                        }
+                        Refusal::TooOften => f.debug_tuple("Refusal::TooOften").finish(),
+                        Refusal::Full(e) => {
+                            f.debug_tuple("Refusal::Full").field(e).finish()
+                        }
+                        Refusal::TooLarge(e) => {
+                            f.debug_tuple("Refusal::TooLarge").field(e).finish()
+                        }
+                        Refusal::Closed => f.debug_tuple("Refusal::Closed").finish(),
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Refusal {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Refusal {}
+            /// Why an interceptor did not reply.
+            #[repr(u8)]
+            #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+            pub enum Cause {
+                /// It executed something that WebAssembly forbids, or panicked.
+                Trap,
+                /// It did not answer within its own time-out.
+                Timeout,
+                /// It wanted more memory than it may have.
+                Memory,
+                /// Its calls went deeper than its stack.
+                Stack,
+                /// Its answer could not be read, or is larger than there is room for.
+                Output,
+                /// It is not loaded, or had no instance free.
+                Unavailable,
+                /// It has failed too often and is out for a while.
+                Quarantined,
+                /// It answered that it failed.
+                Guest,
+                /// It is busy with an event that waits for this trigger.
+                WouldBlock,
+                /// Too many events wait for it.
+                Full,
+                /// The trigger's deadline passed first.
+                Late,
+                /// Enough others replied first.
+                NotNeeded,
+            }
+            impl ::core::fmt::Debug for Cause {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Cause::Trap => f.debug_tuple("Cause::Trap").finish(),
+                        Cause::Timeout => f.debug_tuple("Cause::Timeout").finish(),
+                        Cause::Memory => f.debug_tuple("Cause::Memory").finish(),
+                        Cause::Stack => f.debug_tuple("Cause::Stack").finish(),
+                        Cause::Output => f.debug_tuple("Cause::Output").finish(),
+                        Cause::Unavailable => {
+                            f.debug_tuple("Cause::Unavailable").finish()
+                        }
+                        Cause::Quarantined => {
+                            f.debug_tuple("Cause::Quarantined").finish()
+                        }
+                        Cause::Guest => f.debug_tuple("Cause::Guest").finish(),
+                        Cause::WouldBlock => f.debug_tuple("Cause::WouldBlock").finish(),
+                        Cause::Full => f.debug_tuple("Cause::Full").finish(),
+                        Cause::Late => f.debug_tuple("Cause::Late").finish(),
+                        Cause::NotNeeded => f.debug_tuple("Cause::NotNeeded").finish(),
+                    }
+                }
+            }
+            impl Cause {
+                #[doc(hidden)]
+                pub unsafe fn _lift(val: u8) -> Cause {
+                    if !cfg!(debug_assertions) {
+                        return unsafe { ::core::mem::transmute(val) };
+                    }
+                    match val {
+                        0 => Cause::Trap,
+                        1 => Cause::Timeout,
+                        2 => Cause::Memory,
+                        3 => Cause::Stack,
+                        4 => Cause::Output,
+                        5 => Cause::Unavailable,
+                        6 => Cause::Quarantined,
+                        7 => Cause::Guest,
+                        8 => Cause::WouldBlock,
+                        9 => Cause::Full,
+                        10 => Cause::Late,
+                        11 => Cause::NotNeeded,
+                        _ => panic!("invalid enum discriminant"),
+                    }
+                }
+            }
+            /// That an interceptor did not reply.
+            #[derive(Clone)]
+            pub struct NoReply {
+                /// The family of the reason.
+                pub cause: Cause,
+                /// What happened, for the operator.
+                pub message: _rt::String,
+            }
+            impl ::core::fmt::Debug for NoReply {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("NoReply")
+                        .field("cause", &self.cause)
+                        .field("message", &self.message)
+                        .finish()
+                }
+            }
+            /// What one interceptor said to a trigger.
+            #[derive(Clone)]
+            pub struct Reply {
+                /// Its capsule.
+                pub capsule: _rt::String,
+                /// Its action.
+                pub action: _rt::String,
+                /// What it said, or why it said nothing.
+                pub answer: Result<Verdict, NoReply>,
+            }
+            impl ::core::fmt::Debug for Reply {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("Reply")
+                        .field("capsule", &self.capsule)
+                        .field("action", &self.action)
+                        .field("answer", &self.answer)
+                        .finish()
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Publishes an event and does not wait for what becomes of it: its chain
+            /// runs after this hook, or beside it.
+            #[allow(async_fn_in_trait)]
+            pub fn publish(topic: &str, payload: &[u8]) -> Result<(), Refusal> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = topic;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = payload;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "capsule:host/bus@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "publish"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result16 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v15 = match l5 {
+                                    0 => {
+                                        let e15 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        Refusal::BadTopic(e15)
+                                    }
+                                    1 => Refusal::NotGranted,
+                                    2 => Refusal::TooManyHops,
+                                    3 => Refusal::TooOften,
+                                    4 => {
+                                        let e15 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Refusal::Full(e15)
+                                    }
+                                    5 => {
+                                        let e15 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        Refusal::TooLarge(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        Refusal::Closed
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Asks all interceptors of a topic at once, each with the payload as it
+            /// is, and gathers their replies, in the order of the chain. Nothing is
+            /// decided by it, and nobody who subscribes sees the event.
+            ///
+            /// It waits `deadline-ms` milliseconds at most; 0, or more than the hook
+            /// has left, is what the hook has left. `quorum` is how many replies are
+            /// enough, skips and failures not counted; `none` and 0 wait for all. An
+            /// interceptor that is busy with an event which waits for this one is not
+            /// waited for. All replies together may have as many bytes as an answer of
+            /// the hook; one for which no room is left is given as `output`.
+            #[allow(async_fn_in_trait)]
+            pub fn trigger(
+                topic: &str,
+                payload: &[u8],
+                deadline_ms: u32,
+                quorum: Option<u32>,
+            ) -> Result<_rt::Vec<Reply>, Refusal> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = topic;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = payload;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let (result2_0, result2_1) = match quorum {
+                        Some(e) => (1i32, _rt::as_i32(e)),
+                        None => (0i32, 0i32),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "capsule:host/bus@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "trigger"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: i32,
+                            _: i32,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: i32,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        _rt::as_i32(&deadline_ms),
+                        result2_0,
+                        result2_1,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result43 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base31 = l6;
+                                let len31 = l7;
+                                let mut result31 = _rt::Vec::with_capacity(len31);
+                                for i in 0..len31 {
+                                    let base = base31
+                                        .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                    let e31 = {
+                                        let l8 = *base.add(0).cast::<*mut u8>();
+                                        let l9 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len10 = l9;
+                                        let bytes10 = _rt::Vec::from_raw_parts(
+                                            l8.cast(),
+                                            len10,
+                                            len10,
+                                        );
+                                        let l11 = *base
+                                            .add(2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l12 = *base
+                                            .add(3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len13 = l12;
+                                        let bytes13 = _rt::Vec::from_raw_parts(
+                                            l11.cast(),
+                                            len13,
+                                            len13,
+                                        );
+                                        let l14 = i32::from(
+                                            *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        Reply {
+                                            capsule: _rt::string_lift(bytes10),
+                                            action: _rt::string_lift(bytes13),
+                                            answer: match l14 {
+                                                0 => {
+                                                    let e = {
+                                                        let l15 = i32::from(
+                                                            *base
+                                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        use super::super::super::capsule::host::types::Verdict as V26;
+                                                        let v26 = match l15 {
+                                                            0 => {
+                                                                let e26 = {
+                                                                    let l16 = i32::from(
+                                                                        *base
+                                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                            .cast::<u8>(),
+                                                                    );
+                                                                    match l16 {
+                                                                        0 => None,
+                                                                        1 => {
+                                                                            let e = {
+                                                                                let l17 = *base
+                                                                                    .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<*mut u8>();
+                                                                                let l18 = *base
+                                                                                    .add(8 * ::core::mem::size_of::<*const u8>())
+                                                                                    .cast::<usize>();
+                                                                                let len19 = l18;
+                                                                                <_ as From<
+                                                                                    _rt::Vec<_>,
+                                                                                >>::from(_rt::Vec::from_raw_parts(l17.cast(), len19, len19))
+                                                                            };
+                                                                            Some(e)
+                                                                        }
+                                                                        _ => _rt::invalid_enum_discriminant(),
+                                                                    }
+                                                                };
+                                                                V26::Continue(e26)
+                                                            }
+                                                            1 => {
+                                                                let e26 = {
+                                                                    let l20 = *base
+                                                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l21 = *base
+                                                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len22 = l21;
+                                                                    <_ as From<
+                                                                        _rt::Vec<_>,
+                                                                    >>::from(_rt::Vec::from_raw_parts(l20.cast(), len22, len22))
+                                                                };
+                                                                V26::Final(e26)
+                                                            }
+                                                            2 => {
+                                                                let e26 = {
+                                                                    let l23 = *base
+                                                                        .add(6 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<*mut u8>();
+                                                                    let l24 = *base
+                                                                        .add(7 * ::core::mem::size_of::<*const u8>())
+                                                                        .cast::<usize>();
+                                                                    let len25 = l24;
+                                                                    let bytes25 = _rt::Vec::from_raw_parts(
+                                                                        l23.cast(),
+                                                                        len25,
+                                                                        len25,
+                                                                    );
+                                                                    _rt::string_lift(bytes25)
+                                                                };
+                                                                V26::Deny(e26)
+                                                            }
+                                                            n => {
+                                                                debug_assert_eq!(n, 3, "invalid enum discriminant");
+                                                                V26::Skip
+                                                            }
+                                                        };
+                                                        v26
+                                                    };
+                                                    Ok(e)
+                                                }
+                                                1 => {
+                                                    let e = {
+                                                        let l27 = i32::from(
+                                                            *base
+                                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                                .cast::<u8>(),
+                                                        );
+                                                        let l28 = *base
+                                                            .add(6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l29 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len30 = l29;
+                                                        let bytes30 = _rt::Vec::from_raw_parts(
+                                                            l28.cast(),
+                                                            len30,
+                                                            len30,
+                                                        );
+                                                        NoReply {
+                                                            cause: Cause::_lift(l27 as u8),
+                                                            message: _rt::string_lift(bytes30),
+                                                        }
+                                                    };
+                                                    Err(e)
+                                                }
+                                                _ => _rt::invalid_enum_discriminant(),
+                                            },
+                                        }
+                                    };
+                                    result31.push(e31);
+                                }
+                                _rt::cabi_dealloc(
+                                    base31,
+                                    len31 * (9 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result31
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l32 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v42 = match l32 {
+                                    0 => {
+                                        let e42 = {
+                                            let l33 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l34 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len35 = l34;
+                                            let bytes35 = _rt::Vec::from_raw_parts(
+                                                l33.cast(),
+                                                len35,
+                                                len35,
+                                            );
+                                            _rt::string_lift(bytes35)
+                                        };
+                                        Refusal::BadTopic(e42)
+                                    }
+                                    1 => Refusal::NotGranted,
+                                    2 => Refusal::TooManyHops,
+                                    3 => Refusal::TooOften,
+                                    4 => {
+                                        let e42 = {
+                                            let l36 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l37 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len38 = l37;
+                                            let bytes38 = _rt::Vec::from_raw_parts(
+                                                l36.cast(),
+                                                len38,
+                                                len38,
+                                            );
+                                            _rt::string_lift(bytes38)
+                                        };
+                                        Refusal::Full(e42)
+                                    }
+                                    5 => {
+                                        let e42 = {
+                                            let l39 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l40 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len41 = l40;
+                                            let bytes41 = _rt::Vec::from_raw_parts(
+                                                l39.cast(),
+                                                len41,
+                                                len41,
+                                            );
+                                            _rt::string_lift(bytes41)
+                                        };
+                                        Refusal::TooLarge(e42)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 6, "invalid enum discriminant");
+                                        Refusal::Closed
+                                    }
+                                };
+                                v42
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result43
+                }
+            }
+        }
         /// The event that the running hook is asked about.
         ///
         /// Outside of a hook (while the component initialises) there is no event:
@@ -532,47 +1221,6 @@ pub mod capsule {
                 }
             }
         }
-        /// The answer of a hook.
-        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-        pub mod types {
-            #[used]
-            #[doc(hidden)]
-            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
-            use super::super::super::_rt;
-            /// What becomes of the event.
-            #[derive(Clone)]
-            pub enum Verdict {
-                /// Let the event go on. `none` keeps the payload as it came; `some`
-                /// replaces it for the next stage, also with an empty one.
-                Continue(Option<_rt::Vec<u8>>),
-                /// End the chain and answer the publisher with these bytes.
-                Final(_rt::Vec<u8>),
-                /// End the chain and refuse the event, for this reason.
-                Deny(_rt::String),
-                /// Not mine: the event goes on as if this interceptor did not exist,
-                /// and the skip is recorded.
-                Skip,
-            }
-            impl ::core::fmt::Debug for Verdict {
-                fn fmt(
-                    &self,
-                    f: &mut ::core::fmt::Formatter<'_>,
-                ) -> ::core::fmt::Result {
-                    match self {
-                        Verdict::Continue(e) => {
-                            f.debug_tuple("Verdict::Continue").field(e).finish()
-                        }
-                        Verdict::Final(e) => {
-                            f.debug_tuple("Verdict::Final").field(e).finish()
-                        }
-                        Verdict::Deny(e) => {
-                            f.debug_tuple("Verdict::Deny").field(e).finish()
-                        }
-                        Verdict::Skip => f.debug_tuple("Verdict::Skip").finish(),
-                    }
-                }
-            }
-        }
     }
 }
 #[rustfmt::skip]
@@ -816,8 +1464,8 @@ pub mod exports {
 #[rustfmt::skip]
 mod _rt {
     #![allow(dead_code, unused_imports, clippy::all)]
-    pub use alloc_crate::string::String;
     pub use alloc_crate::vec::Vec;
+    pub use alloc_crate::string::String;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
             String::from_utf8(bytes).unwrap()
@@ -832,9 +1480,64 @@ mod _rt {
             unsafe { core::hint::unreachable_unchecked() }
         }
     }
-    #[cfg(target_arch = "wasm32")]
-    pub fn run_ctors_once() {
-        wit_bindgen::rt::run_ctors_once();
+    pub fn as_i32<T: AsI32>(t: T) -> i32 {
+        t.as_i32()
+    }
+    pub trait AsI32 {
+        fn as_i32(self) -> i32;
+    }
+    impl<'a, T: Copy + AsI32> AsI32 for &'a T {
+        fn as_i32(self) -> i32 {
+            (*self).as_i32()
+        }
+    }
+    impl AsI32 for i32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for char {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for usize {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
     }
     pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
         if size == 0 {
@@ -844,6 +1547,10 @@ mod _rt {
             let layout = alloc::Layout::from_size_align_unchecked(size, align);
             alloc::dealloc(ptr, layout);
         }
+    }
+    #[cfg(target_arch = "wasm32")]
+    pub fn run_ctors_once() {
+        wit_bindgen::rt::run_ctors_once();
     }
     extern crate alloc as alloc_crate;
     pub use alloc_crate::alloc;
@@ -880,24 +1587,34 @@ macro_rules! __export_capsule_impl {
         (link_section =
         "component-type:wit-bindgen:0.60.0:capsule:host@0.1.0:capsule:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 702] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1146] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xc0\x04\x01A\x02\x01\
-A\x0b\x01B\x0e\x01@\0\0s\x04\0\x05topic\x01\0\x01ks\x01@\0\0\x01\x04\0\x09princi\
-pal\x01\x02\x04\0\x07session\x01\x02\x04\0\x08event-id\x01\0\x04\0\x06source\x01\
-\0\x01@\0\0w\x04\0\x07time-ms\x01\x03\x01@\0\0y\x04\0\x04hops\x01\x04\x04\0\x0cr\
-emaining-ms\x01\x03\x04\0\x0btraceparent\x01\x02\x03\0\x1acapsule:host/context@0\
-.1.0\x05\0\x01B\x05\x01@\0\0s\x04\0\x03all\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
-\0\x03get\x01\x02\x03\0\x19capsule:host/config@0.1.0\x05\x01\x01B\x04\x01m\x05\x05\
-trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\
-\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x16capsule:host/log@0.1.0\x05\
-\x02\x01B\x04\x01p}\x01k\0\x01q\x04\x08continue\x01\x01\0\x05final\x01\0\0\x04de\
-ny\x01s\0\x04skip\0\0\x04\0\x07verdict\x03\0\x02\x03\0\x18capsule:host/types@0.1\
-.0\x05\x03\x02\x03\0\x03\x07verdict\x01B\x06\x02\x03\x02\x01\x04\x04\0\x07verdic\
-t\x03\0\0\x01p}\x01j\x01\x01\x01s\x01@\x02\x06actions\x07payload\x02\0\x03\x04\0\
-\x04hook\x01\x04\x04\0\x1ecapsule:host/interceptor@0.1.0\x05\x05\x04\0\x1acapsul\
-e:host/capsule@0.1.0\x04\0\x0b\x0d\x01\0\x07capsule\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfc\x07\x01A\x02\x01\
+A\x0d\x01B\x04\x01p}\x01k\0\x01q\x04\x08continue\x01\x01\0\x05final\x01\0\0\x04d\
+eny\x01s\0\x04skip\0\0\x04\0\x07verdict\x03\0\x02\x03\0\x18capsule:host/types@0.\
+1.0\x05\0\x02\x03\0\0\x07verdict\x01B\x14\x02\x03\x02\x01\x01\x04\0\x07verdict\x03\
+\0\0\x01q\x07\x09bad-topic\x01s\0\x0bnot-granted\0\0\x0dtoo-many-hops\0\0\x09too\
+-often\0\0\x04full\x01s\0\x09too-large\x01s\0\x06closed\0\0\x04\0\x07refusal\x03\
+\0\x02\x01m\x0c\x04trap\x07timeout\x06memory\x05stack\x06output\x0bunavailable\x0b\
+quarantined\x05guest\x0bwould-block\x04full\x04late\x0anot-needed\x04\0\x05cause\
+\x03\0\x04\x01r\x02\x05cause\x05\x07messages\x04\0\x08no-reply\x03\0\x06\x01j\x01\
+\x01\x01\x07\x01r\x03\x07capsules\x06actions\x06answer\x08\x04\0\x05reply\x03\0\x09\
+\x01p}\x01j\0\x01\x03\x01@\x02\x05topics\x07payload\x0b\0\x0c\x04\0\x07publish\x01\
+\x0d\x01ky\x01p\x0a\x01j\x01\x0f\x01\x03\x01@\x04\x05topics\x07payload\x0b\x0bde\
+adline-msy\x06quorum\x0e\0\x10\x04\0\x07trigger\x01\x11\x03\0\x16capsule:host/bu\
+s@0.1.0\x05\x02\x01B\x0e\x01@\0\0s\x04\0\x05topic\x01\0\x01ks\x01@\0\0\x01\x04\0\
+\x09principal\x01\x02\x04\0\x07session\x01\x02\x04\0\x08event-id\x01\0\x04\0\x06\
+source\x01\0\x01@\0\0w\x04\0\x07time-ms\x01\x03\x01@\0\0y\x04\0\x04hops\x01\x04\x04\
+\0\x0cremaining-ms\x01\x03\x04\0\x0btraceparent\x01\x02\x03\0\x1acapsule:host/co\
+ntext@0.1.0\x05\x03\x01B\x05\x01@\0\0s\x04\0\x03all\x01\0\x01ks\x01@\x01\x03keys\
+\0\x01\x04\0\x03get\x01\x02\x03\0\x19capsule:host/config@0.1.0\x05\x04\x01B\x04\x01\
+m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\
+\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x16capsule:host/log\
+@0.1.0\x05\x05\x01B\x06\x02\x03\x02\x01\x01\x04\0\x07verdict\x03\0\0\x01p}\x01j\x01\
+\x01\x01s\x01@\x02\x06actions\x07payload\x02\0\x03\x04\0\x04hook\x01\x04\x04\0\x1e\
+capsule:host/interceptor@0.1.0\x05\x06\x04\0\x1acapsule:host/capsule@0.1.0\x04\0\
+\x0b\x0d\x01\0\x07capsule\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
+-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
         };
     };
 }
@@ -910,21 +1627,31 @@ pub use __export_capsule_impl as __export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 658] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf4\x03\x01A\x02\x01\
-A\x08\x01B\x0e\x01@\0\0s\x04\0\x05topic\x01\0\x01ks\x01@\0\0\x01\x04\0\x09princi\
-pal\x01\x02\x04\0\x07session\x01\x02\x04\0\x08event-id\x01\0\x04\0\x06source\x01\
-\0\x01@\0\0w\x04\0\x07time-ms\x01\x03\x01@\0\0y\x04\0\x04hops\x01\x04\x04\0\x0cr\
-emaining-ms\x01\x03\x04\0\x0btraceparent\x01\x02\x03\0\x1acapsule:host/context@0\
-.1.0\x05\0\x01B\x05\x01@\0\0s\x04\0\x03all\x01\0\x01ks\x01@\x01\x03keys\0\x01\x04\
-\0\x03get\x01\x02\x03\0\x19capsule:host/config@0.1.0\x05\x01\x01B\x04\x01m\x05\x05\
-trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\
-\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x16capsule:host/log@0.1.0\x05\
-\x02\x01B\x04\x01p}\x01k\0\x01q\x04\x08continue\x01\x01\0\x05final\x01\0\0\x04de\
-ny\x01s\0\x04skip\0\0\x04\0\x07verdict\x03\0\x02\x03\0\x18capsule:host/types@0.1\
-.0\x05\x03\x04\0:capsule:host/capsule-with-all-of-its-exports-removed@0.1.0\x04\0\
-\x0b-\x01\0'capsule-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0c\
-processed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1114] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbc\x07\x01A\x02\x01\
+A\x0b\x01B\x04\x01p}\x01k\0\x01q\x04\x08continue\x01\x01\0\x05final\x01\0\0\x04d\
+eny\x01s\0\x04skip\0\0\x04\0\x07verdict\x03\0\x02\x03\0\x18capsule:host/types@0.\
+1.0\x05\0\x02\x03\0\0\x07verdict\x01B\x14\x02\x03\x02\x01\x01\x04\0\x07verdict\x03\
+\0\0\x01q\x07\x09bad-topic\x01s\0\x0bnot-granted\0\0\x0dtoo-many-hops\0\0\x09too\
+-often\0\0\x04full\x01s\0\x09too-large\x01s\0\x06closed\0\0\x04\0\x07refusal\x03\
+\0\x02\x01m\x0c\x04trap\x07timeout\x06memory\x05stack\x06output\x0bunavailable\x0b\
+quarantined\x05guest\x0bwould-block\x04full\x04late\x0anot-needed\x04\0\x05cause\
+\x03\0\x04\x01r\x02\x05cause\x05\x07messages\x04\0\x08no-reply\x03\0\x06\x01j\x01\
+\x01\x01\x07\x01r\x03\x07capsules\x06actions\x06answer\x08\x04\0\x05reply\x03\0\x09\
+\x01p}\x01j\0\x01\x03\x01@\x02\x05topics\x07payload\x0b\0\x0c\x04\0\x07publish\x01\
+\x0d\x01ky\x01p\x0a\x01j\x01\x0f\x01\x03\x01@\x04\x05topics\x07payload\x0b\x0bde\
+adline-msy\x06quorum\x0e\0\x10\x04\0\x07trigger\x01\x11\x03\0\x16capsule:host/bu\
+s@0.1.0\x05\x02\x01B\x0e\x01@\0\0s\x04\0\x05topic\x01\0\x01ks\x01@\0\0\x01\x04\0\
+\x09principal\x01\x02\x04\0\x07session\x01\x02\x04\0\x08event-id\x01\0\x04\0\x06\
+source\x01\0\x01@\0\0w\x04\0\x07time-ms\x01\x03\x01@\0\0y\x04\0\x04hops\x01\x04\x04\
+\0\x0cremaining-ms\x01\x03\x04\0\x0btraceparent\x01\x02\x03\0\x1acapsule:host/co\
+ntext@0.1.0\x05\x03\x01B\x05\x01@\0\0s\x04\0\x03all\x01\0\x01ks\x01@\x01\x03keys\
+\0\x01\x04\0\x03get\x01\x02\x03\0\x19capsule:host/config@0.1.0\x05\x04\x01B\x04\x01\
+m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\
+\x05level\x01\x07messages\x01\0\x04\0\x05write\x01\x02\x03\0\x16capsule:host/log\
+@0.1.0\x05\x05\x04\0:capsule:host/capsule-with-all-of-its-exports-removed@0.1.0\x04\
+\0\x0b-\x01\0'capsule-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\
+\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -3,5 +3,7 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "capsule",
+    // The one function that waits.
+    imports: { "capsule:host/bus.trigger": async },
     exports: { default: async },
 });

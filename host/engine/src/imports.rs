@@ -6,7 +6,7 @@ use wasmtime::{
     component::types::{Component, ComponentItem},
 };
 
-use crate::{bindings::capsule::host::types::Verdict, load::LoadError, spec::Grants};
+use crate::{bindings::capsule::host::types::Verdict, load::LoadError, spec::CapsuleSpec};
 
 /// The package of the contract.
 const PACKAGE: &str = "capsule:host/";
@@ -54,7 +54,7 @@ const WASI: [&str; 27] = [
 pub(crate) fn check_imports(
     engine: &Engine,
     component: &Component,
-    grants: Grants,
+    spec: &CapsuleSpec,
 ) -> Result<(), LoadError> {
     for (name, item) in component.imports(engine) {
         let (interface, version) = name.split_once('@').unwrap_or((name, ""));
@@ -63,7 +63,7 @@ pub(crate) fn check_imports(
             import: shown(name),
         };
         if let Some(short) = interface.strip_prefix(PACKAGE).filter(|_| is_interface) {
-            if !matches!(short, "types" | "context" | "config" | "log") {
+            if !matches!(short, "types" | "context" | "config" | "log" | "bus") {
                 return Err(unknown());
             }
             if !compatible(version) {
@@ -72,10 +72,10 @@ pub(crate) fn check_imports(
                     wanted: format!("{interface}@{VERSION}"),
                 });
             }
-            if short == "log" && !grants.log {
+            if let Some(remedy) = missing_grant(short, spec) {
                 return Err(LoadError::NotGranted {
                     import: shown(name),
-                    remedy: "[capabilities] log = true",
+                    remedy,
                 });
             }
         } else if !is_interface || !version.starts_with("0.2.") || !WASI.contains(&interface) {
@@ -83,6 +83,17 @@ pub(crate) fn check_imports(
         }
     }
     Ok(())
+}
+
+/// What would grant the interface, if it needs to be granted and is not.
+fn missing_grant(interface: &str, spec: &CapsuleSpec) -> Option<&'static str> {
+    match interface {
+        "log" if !spec.grants.log => Some("[capabilities] log = true"),
+        "bus" if spec.outlet.is_none() => {
+            Some(r#"[capabilities] publish = ["TOPIC"], or trigger = ["TOPIC"]"#)
+        }
+        _ => None,
+    }
 }
 
 /// Checks that the hook is there and has the contract's type.

@@ -18,6 +18,7 @@
 
 mod actions;
 mod bindings;
+mod bus;
 mod cache;
 mod call;
 mod compile;

@@ -71,7 +71,7 @@ pub enum LoadError {
     /// The component imports what no host offers.
     #[error(
         "the component imports `{import}`, which the host does not have; it offers \
-         `capsule:host/` context, config and log `@0.1.0`, and WASI 0.2 without http"
+         `capsule:host/` bus, config, context and log `@0.1.0`, and WASI 0.2 without http"
     )]
     UnknownImport {
         /// The import.
@@ -174,7 +174,7 @@ impl Engine {
         let component = compile::component(engine, wasm, cache)?;
         let ty = component.component_type();
         imports::check_exports(&engine.wasmtime, &ty)?;
-        imports::check_imports(&engine.wasmtime, &ty, spec.grants)?;
+        imports::check_imports(&engine.wasmtime, &ty, &spec)?;
         let places = self.places(&component, &spec.limits)?;
         let link = |e: wasmtime::Error| LoadError::Link {
             reason: format!("{e:#}"),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use capsule_core::hook::Outlet;
+
 /// How a capsule runs and what it may do.
 #[derive(Clone, Debug)]
 pub struct CapsuleSpec {
@@ -15,6 +17,9 @@ pub struct CapsuleSpec {
     pub grants: Grants,
     /// The manifest's `[config]` table as one JSON object.
     pub config_json: Arc<str>,
+    /// The capsule's door to the bus, `capsule:host/bus`; `None` where the
+    /// manifest grants nothing of it.
+    pub outlet: Option<Arc<dyn Outlet>>,
 }
 
 /// How long an instance lives, and whom it serves.
@@ -38,8 +43,8 @@ pub struct Limits {
     /// Live instances of the capsule, idle ones included. Default `None`: the
     /// host's own limit alone counts.
     pub max_instances: Option<u32>,
-    /// What one answer, or one text handed to the host, may have in bytes.
-    /// Default 1 MiB.
+    /// What one answer, what is handed to the host in one call, or the replies
+    /// to one trigger together may have in bytes. Default 1 MiB.
     pub result_bytes: usize,
     /// Times a call may leave the guest: for the host's functions, for WASI's,
     /// or for more memory. Default 10,000.
@@ -50,7 +55,8 @@ pub struct Limits {
     pub log_line_bytes: usize,
 }
 
-/// What a component may import beyond its event and its configuration.
+/// What a component may import beyond its event, its configuration and the
+/// bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grants {
     /// `capsule:host/log`, and standard output and error of WASI. Granted by

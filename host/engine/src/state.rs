@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use capsule_core::types::Event;
+use capsule_core::{hook::Outlet, types::Event};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use wasmtime_wasi::{WasiCtxView, WasiView};
@@ -12,7 +12,7 @@ use crate::{
     log::GuestLog,
     memory::Meter,
     pool::Pool,
-    spec::{CapsuleSpec, Grants},
+    spec::{CapsuleSpec, Grants, Limits},
     wasi::Wasi,
 };
 
@@ -105,6 +105,21 @@ impl State {
     /// Whether the time of the call is up.
     pub(crate) fn overdue(&self) -> bool {
         Instant::now() >= self.deadline
+    }
+
+    /// When the time of the call is up.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The door to the bus, and the event on whose behalf it is used; `None`
+    /// where there is none, or no hook runs.
+    pub(crate) fn outlet(&self) -> Option<(&dyn Outlet, &Arc<Event>)> {
+        Some((self.shared.spec.outlet.as_deref()?, self.event.as_ref()?))
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.spec.limits
     }
 
     fn grants(&self) -> Grants {

@@ -75,12 +75,12 @@ fn what_does_not_fit_the_contract_is_refused_by_name() {
         (
             importing("acme:secrets/vault@1.0.0", ""),
             "the component imports `acme:secrets/vault@1.0.0`, which the host does not have; it \
-             offers `capsule:host/` context, config and log `@0.1.0`, and WASI 0.2 without http",
+             offers `capsule:host/` bus, config, context and log `@0.1.0`, and WASI 0.2 without http",
         ),
         (
             importing("wasi:http/types@0.2.0", ""),
             "the component imports `wasi:http/types@0.2.0`, which the host does not have; it \
-             offers `capsule:host/` context, config and log `@0.1.0`, and WASI 0.2 without http",
+             offers `capsule:host/` bus, config, context and log `@0.1.0`, and WASI 0.2 without http",
         ),
         (
             importing("capsule:host/context@0.3.0", ""),

@@ -235,6 +235,8 @@ pub(crate) const CAPABILITIES_TABLE: Table = Table {
         "clock",
         "kv",
         "publish",
+        "trigger",
+        "publish_per_second",
         "env",
         "dirs",
         "allowed_hosts",
@@ -247,6 +249,12 @@ pub(crate) const CAPABILITIES_TABLE: Table = Table {
         ("storage", "kv"),
         ("bus", "publish"),
         ("emit", "publish"),
+        ("ask", "trigger"),
+        ("request", "trigger"),
+        ("publish_rate", "publish_per_second"),
+        ("rate", "publish_per_second"),
+        ("rate_limit", "publish_per_second"),
+        ("trigger_per_second", "publish_per_second"),
         ("environment", "env"),
         ("files", "dirs"),
         ("fs", "dirs"),
@@ -261,6 +269,13 @@ pub(crate) const LOG: Key = key("log", "log = true");
 pub(crate) const CLOCK: Key = key("clock", "clock = true");
 pub(crate) const KV: Key = key("kv", "kv = true");
 pub(crate) const PUBLISH: Key = key("publish", r#"publish = ["audit.>"]"#);
+pub(crate) const TRIGGER: Key = key("trigger", r#"trigger = ["review.>"]"#);
+pub(crate) const PUBLISH_PER_SECOND: Number = number(
+    key("publish_per_second", "publish_per_second = 100"),
+    1,
+    100_000,
+    "events",
+);
 pub(crate) const ENV: Key = key("env", r#"env = ["LANG"]"#);
 pub(crate) const DIRS: Key = key(
     "dirs",

@@ -145,6 +145,13 @@ pub struct Capabilities {
     /// pattern stands here twice.
     #[serde(serialize_with = "as_texts")]
     pub publish: Vec<Pattern>,
+    /// Ask the interceptors of these topics and gather what they reply; never
+    /// of the host's own (`host.…`). No pattern stands here twice.
+    #[serde(serialize_with = "as_texts")]
+    pub trigger: Vec<Pattern>,
+    /// How often it may publish or trigger in a second for one principal; 1 to
+    /// 100000, default 100. Says nothing where neither is granted.
+    pub publish_per_second: u32,
     /// See these variables of the host's environment, by name.
     pub env: Vec<String>,
     /// See these directories of the host.
@@ -239,6 +246,8 @@ impl Default for Capabilities {
             clock: false,
             kv: false,
             publish: Vec::new(),
+            trigger: Vec::new(),
+            publish_per_second: 100,
             env: Vec::new(),
             dirs: Vec::new(),
             allowed_hosts: Vec::new(),

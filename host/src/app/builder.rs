@@ -3,25 +3,32 @@
 use std::{
     env, fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
-use capsule_core::{broker::Broker, dispatch::Dispatcher};
+use capsule_core::{
+    broker::Broker,
+    dispatch::{Dispatcher, Subscription},
+    subscribe::SubscribeOptions,
+};
 use capsule_engine::{CacheError, Engine, EngineError, ModuleCache};
+use serde_json::json;
 use tracing::{debug, warn};
 
 use super::Host;
 use crate::{
     config::HostConfig,
-    registry::{CapsuleError, Generation, Loader, ScanError, scan},
+    registry::{CapsuleError, Generation, Loader, ScanError, State, scan},
     telemetry::Metrics,
 };
 
 /// Makes a [`Host`].
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 #[must_use]
 pub struct HostBuilder {
     config: HostConfig,
+    dispatcher: Arc<Dispatcher>,
+    broker: Arc<Broker>,
 }
 
 /// Why a host does not start.
@@ -64,7 +71,17 @@ struct Failures<'a>(&'a [CapsuleError]);
 impl HostBuilder {
     /// Starts from `config`.
     pub fn new(config: HostConfig) -> Self {
-        Self { config }
+        Self {
+            dispatcher: Arc::new(Dispatcher::new(config.dispatch.to_dispatch())),
+            broker: Arc::new(Broker::new(config.hooks.to_broker())),
+            config,
+        }
+    }
+
+    /// Subscribes before the host starts, and so sees the start itself: which
+    /// capsules are loaded and which are not.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
+        self.dispatcher.subscribe(options)
     }
 
     /// Sets the directory that holds one directory for each capsule.
@@ -104,7 +121,7 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let loader = loader(&config)?;
+        let loader = loader(&config, Arc::downgrade(&self.dispatcher))?;
         let generation = Generation::load(&loader, found);
         if !config.keep_going && generation.failures().next().is_some() {
             return Err(StartError::Capsules {
@@ -115,15 +132,15 @@ impl HostBuilder {
             warn!("a capsule is not loaded: {failure}");
         }
         warn_if_empty(root, &generation);
-        let broker = Arc::new(Broker::new(config.hooks.to_broker()));
-        let dispatcher = Dispatcher::new(config.dispatch.to_dispatch());
-        dispatcher.install(generation.interceptors(&broker));
-        let metrics = Metrics {
-            dispatcher: Arc::new(dispatcher),
-            broker,
+        self.dispatcher
+            .install(generation.interceptors(&self.broker));
+        announce(&self.dispatcher, &generation);
+        let parts = Metrics {
+            dispatcher: self.dispatcher,
+            broker: self.broker,
             engine: loader.engine,
         };
-        Ok(Host::new(metrics, generation))
+        Ok(Host::new(parts, generation))
     }
 
     /// Reads and loads every capsule and reports on each, failed or not;
@@ -137,13 +154,43 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let generation = Generation::load(&loader(&config)?, found);
+        let generation = Generation::load(&loader(&config, Weak::new())?, found);
         warn_if_empty(root, &generation);
         Ok(generation)
     }
 }
 
-fn loader(config: &HostConfig) -> Result<Loader, StartError> {
+impl Default for HostBuilder {
+    fn default() -> Self {
+        Self::new(HostConfig::default())
+    }
+}
+
+/// Says which capsules are there, and which are not.
+fn announce(dispatcher: &Dispatcher, generation: &Generation) {
+    for entry in generation.entries() {
+        let version = entry
+            .manifest
+            .as_ref()
+            .map(|m| m.capsule.version.to_string());
+        match &entry.state {
+            State::Loaded(_) | State::External(_) => dispatcher.publish_own(
+                "host.capsule.loaded",
+                &json!({ "capsule": entry.name(), "version": version }),
+            ),
+            State::Failed(error) => dispatcher.publish_own(
+                "host.capsule.failed",
+                &json!({
+                    "capsule": entry.name(),
+                    "version": version,
+                    "error": error.to_string(),
+                }),
+            ),
+        }
+    }
+}
+
+fn loader(config: &HostConfig, dispatcher: Weak<Dispatcher>) -> Result<Loader, StartError> {
     let engine_config = config.engine.to_engine();
     let max_module_bytes = engine_config.max_module_bytes as u64;
     Ok(Loader {
@@ -151,6 +198,7 @@ fn loader(config: &HostConfig) -> Result<Loader, StartError> {
         cache: open_cache(config)?,
         max_module_bytes,
         quarantine: config.quarantine.to_quarantine(),
+        dispatcher,
     })
 }
 

@@ -7,6 +7,7 @@ use capsule_core::{
     dispatch::{
         Dispatcher, Gather, Gathered, Outcome, PublishError, Running, Snapshot, Subscription,
     },
+    lane::RoomUse,
     mailbox::MailboxConfig,
     observe::{Categories, Observer},
     session::Registered,
@@ -150,6 +151,21 @@ impl Host {
     /// What has been counted since the start.
     pub fn counters(&self) -> Snapshot {
         self.dispatcher.counters()
+    }
+
+    /// The events under way, and their bytes.
+    pub fn in_flight(&self) -> RoomUse {
+        self.dispatcher.in_flight()
+    }
+
+    /// How many lanes are open: none when nothing is under way.
+    pub fn lanes(&self) -> usize {
+        self.dispatcher.lanes()
+    }
+
+    /// How many principals have events under way.
+    pub fn principals(&self) -> usize {
+        self.dispatcher.principals()
     }
 
     /// Takes no more events and waits until those taken in have their

@@ -1,8 +1,16 @@
 //! From a manifest to a capsule that answers.
 
-use std::{fmt::Write, fs, io, sync::Arc};
+use std::{
+    fmt::Write,
+    fs, io,
+    sync::{Arc, Weak},
+};
 
-use capsule_core::quarantine::QuarantineConfig;
+use capsule_core::{
+    dispatch::{CapsuleOutlet, Dispatcher, OutletGrants},
+    hook::Outlet,
+    quarantine::QuarantineConfig,
+};
 use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
 use capsule_manifest::{AnsweredBy, Capabilities, Instance, Manifest, Module};
 use sha2::{Digest, Sha256};
@@ -24,6 +32,9 @@ pub(crate) struct Loader {
     pub(crate) max_module_bytes: u64,
     /// When a capsule that keeps failing is taken out, if ever.
     pub(crate) quarantine: Option<QuarantineConfig>,
+    /// Where they publish. Not kept alive by them: it keeps them alive. Without
+    /// one, what they publish is refused.
+    pub(crate) dispatcher: Weak<Dispatcher>,
 }
 
 // === impl Loader ===
@@ -59,7 +70,7 @@ impl Loader {
         check_digest(place, module, &wasm)?;
         let capsule = self
             .engine
-            .load(&wasm, spec(manifest), self.cache.as_ref())
+            .load(&wasm, self.spec(manifest), self.cache.as_ref())
             .map_err(|error| CapsuleError::Load {
                 manifest: place.manifest.clone(),
                 module: module.path.clone(),
@@ -95,6 +106,51 @@ impl Loader {
         }
         read_file(&target, self.max_module_bytes).map_err(read)
     }
+
+    fn spec(&self, manifest: &Manifest) -> CapsuleSpec {
+        let runtime = &manifest.runtime;
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        CapsuleSpec {
+            id: manifest.capsule.name.as_str().into(),
+            instance: match runtime.instance {
+                Instance::Principal => InstanceMode::Principal,
+                Instance::Fresh => InstanceMode::Fresh,
+                Instance::Shared => InstanceMode::Shared,
+            },
+            limits: Limits {
+                memory_bytes: size(runtime.memory_bytes()),
+                max_instances: runtime.max_instances,
+                result_bytes: size(runtime.max_result_bytes()),
+                host_calls: runtime.max_host_calls,
+                log_lines: runtime.max_log_lines,
+                log_line_bytes: size(runtime.max_log_line_bytes.into()),
+            },
+            grants: Grants {
+                log: manifest.capabilities.log,
+                clock: manifest.capabilities.clock,
+            },
+            config_json: manifest.config_json().into(),
+            outlet: self.outlet(manifest),
+        }
+    }
+
+    /// The capsule's door to the bus, where it is granted one.
+    fn outlet(&self, manifest: &Manifest) -> Option<Arc<dyn Outlet>> {
+        let granted = &manifest.capabilities;
+        if granted.publish.is_empty() && granted.trigger.is_empty() {
+            return None;
+        }
+        let grants = OutletGrants {
+            publish: granted.publish.clone(),
+            trigger: granted.trigger.clone(),
+            per_second: granted.publish_per_second,
+        };
+        Some(Arc::new(CapsuleOutlet::new(
+            self.dispatcher.clone(),
+            manifest.capsule.name.as_str().into(),
+            grants,
+        )))
+    }
 }
 
 /// The first capability that is asked for and does not exist here.
@@ -102,8 +158,10 @@ fn not_offered(capabilities: &Capabilities) -> Option<&'static str> {
     let Capabilities {
         log: _,
         clock: _,
+        publish: _,
+        trigger: _,
+        publish_per_second: _,
         kv,
-        publish,
         env,
         dirs,
         allowed_hosts,
@@ -111,7 +169,6 @@ fn not_offered(capabilities: &Capabilities) -> Option<&'static str> {
     } = capabilities;
     [
         ("kv", *kv),
-        ("publish", !publish.is_empty()),
         ("env", !env.is_empty()),
         ("dirs", !dirs.is_empty()),
         ("allowed_hosts", !allowed_hosts.is_empty()),
@@ -157,32 +214,6 @@ fn check_actions(
             action: interceptor.action.clone(),
             handlers: handlers.to_vec(),
         }),
-    }
-}
-
-fn spec(manifest: &Manifest) -> CapsuleSpec {
-    let runtime = &manifest.runtime;
-    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    CapsuleSpec {
-        id: manifest.capsule.name.as_str().into(),
-        instance: match runtime.instance {
-            Instance::Principal => InstanceMode::Principal,
-            Instance::Fresh => InstanceMode::Fresh,
-            Instance::Shared => InstanceMode::Shared,
-        },
-        limits: Limits {
-            memory_bytes: size(runtime.memory_bytes()),
-            max_instances: runtime.max_instances,
-            result_bytes: size(runtime.max_result_bytes()),
-            host_calls: runtime.max_host_calls,
-            log_lines: runtime.max_log_lines,
-            log_line_bytes: size(runtime.max_log_line_bytes.into()),
-        },
-        grants: Grants {
-            log: manifest.capabilities.log,
-            clock: manifest.capabilities.clock,
-        },
-        config_json: manifest.config_json().into(),
     }
 }
 

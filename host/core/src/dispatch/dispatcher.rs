@@ -57,12 +57,17 @@ impl Dispatcher {
     }
 
     /// Replaces all interceptors in one step. Events already taken in finish
-    /// with those they started with.
+    /// with those they started with. Publishes `host.capsule.removed` for each
+    /// capsule that has none any more.
     pub fn install(&self, interceptors: Vec<Interceptor>) {
-        let count = interceptors.len();
+        let before = self.plan();
         self.shared.routing.install(interceptors);
+        let now = self.plan();
+        for capsule in before.capsules().difference(&now.capsules()) {
+            self.publish_own("host.capsule.removed", &json!({ "capsule": **capsule }));
+        }
         self.tell(Category::Reload, || Record::Reload {
-            interceptors: count,
+            interceptors: now.interceptors().len(),
         });
     }
 

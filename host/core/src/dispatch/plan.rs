@@ -1,7 +1,7 @@
 //! Everything that intercepts, as one immutable snapshot.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -91,6 +91,11 @@ impl Plan {
     /// All interceptors, in the order in which any two of them run.
     pub fn interceptors(&self) -> &[Arc<Interceptor>] {
         &self.interceptors
+    }
+
+    /// The ids of all capsules that intercept.
+    pub fn capsules(&self) -> BTreeSet<&Arc<str>> {
+        self.interceptors.iter().map(|i| &i.capsule).collect()
     }
 
     /// What is counted of each action of each capsule, each once.

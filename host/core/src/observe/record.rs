@@ -177,9 +177,8 @@ impl Record {
     pub(super) fn size(&self) -> usize {
         let event = self.event().map_or(0, |event| event.size(&event.payload));
         let text = match self {
-            Self::Denied { reason, .. } | Self::Audit(Audit::Refused { reason, .. }) => {
-                reason.len()
-            }
+            Self::Denied { reason, .. } => reason.len(),
+            Self::Audit(Audit::Refused { topic, reason, .. }) => topic.len() + reason.len(),
             Self::Error { error, .. } => error.message.len(),
             _ => 0,
         };

@@ -45,6 +45,7 @@ pub fn spec(id: &str, instance: InstanceMode) -> CapsuleSpec {
         limits: Default::default(),
         grants: Default::default(),
         config_json: "{}".into(),
+        outlet: None,
     }
 }
 

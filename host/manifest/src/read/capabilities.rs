@@ -12,7 +12,7 @@ use crate::{
     Capabilities, Dir,
     keys::{
         ACCESS, ALLOWED_HOSTS, CAPABILITIES, CAPABILITIES_TABLE, CLOCK, DIR_TABLE, DIRS, ENV,
-        GUEST, HOST, KV, Key, LOG, PUBLISH,
+        GUEST, HOST, KV, Key, LOG, PUBLISH, PUBLISH_PER_SECOND, TRIGGER,
     },
     problem::quoted,
 };
@@ -29,6 +29,10 @@ pub(super) fn read(root: &Section<'_>) -> Capabilities {
         clock: table.flag(CLOCK, default.clock),
         kv: table.flag(KV, default.kv),
         publish: texts(&table, PUBLISH, published),
+        trigger: texts(&table, TRIGGER, published),
+        publish_per_second: table
+            .number(PUBLISH_PER_SECOND)
+            .unwrap_or(default.publish_per_second),
         env: texts(&table, ENV, variable),
         dirs: dirs(&table),
         allowed_hosts: texts(&table, ALLOWED_HOSTS, host),

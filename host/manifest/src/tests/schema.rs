@@ -176,7 +176,7 @@ fn the_reader_keeps_the_ranges_and_words_of_the_schema() {
             }
         }
     }
-    assert_eq!((ranges, choices), (9, 4));
+    assert_eq!((ranges, choices), (10, 4));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn the_defaults_of_the_schema_are_those_of_the_reader() {
             }
         }
     }
-    assert_eq!(compared, 20);
+    assert_eq!(compared, 22);
 }
 
 #[test]
