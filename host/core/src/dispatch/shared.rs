@@ -92,9 +92,7 @@ impl Shared {
         let bytes = message.size();
         for view in [View::Raw, View::Admitted] {
             for subscriber in route.wanting(view, message.event.facts()) {
-                // Even the host does not wait for one that blocks: it is
-                // queued beyond the budget there.
-                self.lost(subscriber, subscriber.push(&message, bytes));
+                self.lost(subscriber, subscriber.push_own(&message, bytes));
             }
         }
     }

@@ -70,6 +70,17 @@ impl<T> Sender<T> {
             .with(|state, afterwards| state.push(principal, bytes, item, None, afterwards))
     }
 
+    /// Pushes an item of the host itself, of no principal. Never blocks.
+    ///
+    /// As [`push`](Self::push), but where the policy is [`Overflow::Block`] it
+    /// is queued beyond the budget only until the mailbox holds twice that, and
+    /// is lost from then on: the host waits for nobody, and a consumer that
+    /// never receives must not fill the memory.
+    pub fn push_own(&self, bytes: usize, item: T) -> Pushed {
+        self.shared()
+            .with(|state, afterwards| state.push_own(bytes, item, afterwards))
+    }
+
     /// Pushes an item for which room is reserved. Never blocks.
     ///
     /// The reservation is swapped for what the item really counts: if that is

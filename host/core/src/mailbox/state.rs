@@ -85,6 +85,28 @@ impl<T> State<T> {
         pushed
     }
 
+    /// Pushes an item of the host itself, which waits for nobody: where the
+    /// policy is to block it is queued beyond the budget, but only up to as
+    /// much again.
+    pub(super) fn push_own(
+        &mut self,
+        bytes: usize,
+        item: T,
+        afterwards: &mut Afterwards<T>,
+    ) -> Pushed {
+        let is_swamped = self.queue.bytes() >= self.config.max_bytes.get().saturating_mul(2)
+            || self.queue.len() >= self.config.max_items.get().saturating_mul(2);
+        if self.closed.is_some() || !is_swamped {
+            return self.take_in(None, bytes.max(1), item, afterwards);
+        }
+        let size = Tally::one(bytes.max(1));
+        self.pushed += size;
+        self.lost.dropped_newest += size;
+        self.untold += size;
+        afterwards.drop(item);
+        Pushed::DroppedNewest
+    }
+
     fn take_in(
         &mut self,
         principal: Option<&Principal>,

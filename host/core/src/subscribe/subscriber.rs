@@ -78,6 +78,12 @@ impl Subscriber {
         pushed.lost(bytes)
     }
 
+    /// Queues a message of the host itself, which waits for nobody. Says what
+    /// was lost by that.
+    pub(crate) fn push_own(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
+        self.sender.push_own(bytes, message.clone()).lost(bytes)
+    }
+
     /// Queues a message as soon as there is room; at once where nobody waits
     /// for room. Says what was lost.
     pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {

@@ -213,3 +213,19 @@ fn a_flood_into_a_full_mailbox_does_not_starve_the_others() {
     assert!(jain(&served) >= 0.99, "{} {served:?}", jain(&served));
     assert!(adds_up(&sender.stats()));
 }
+
+#[test]
+fn the_hosts_own_items_fill_a_mailbox_that_blocks_twice_and_no_more() {
+    let (sender, mut receiver) = small(Overflow::Block, 100, 100);
+    for number in 0..25 {
+        let want = if number < 20 {
+            Pushed::Queued
+        } else {
+            Pushed::DroppedNewest
+        };
+        assert_eq!(sender.push_own(10, number), want, "number {number}");
+    }
+    let received = drain(&mut receiver);
+    assert_eq!(received.len(), 21);
+    assert_eq!(received[0], lost(5, 50));
+}
