@@ -254,3 +254,26 @@ fn what_cannot_be_used_is_named_with_a_remedy() {
     }
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn the_metrics_of_a_run_are_written_to_a_file() {
+    let capsules = Capsules::new().with("echo", "echo", "");
+    let file = capsules.root().join("metrics.txt");
+    let flags = ["--metrics", file.to_str().unwrap()];
+    let ran = capsules.run_with(&flags, b"{\"topic\":\"a.b\",\"payload\":{}}\n");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains("capsule_events_total{end=\"admitted\"} 1"),
+        "{text}"
+    );
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    let ran = capsules.run_with(&["--metrics", "/nowhere/at/all"], b"");
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr
+            .contains("cannot write metrics to /nowhere/at/all"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -112,6 +112,10 @@ pub(super) struct RunArgs {
     /// by whom.
     #[arg(long)]
     pub(super) summary: bool,
+    /// At the end, write everything that was counted to this file, as
+    /// OpenMetrics text.
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
     /// Start without the capsules that cannot be loaded; their guards deny.
     #[arg(long, env = "CAPSULE_KEEP_GOING")]
     pub(super) keep_going: bool,

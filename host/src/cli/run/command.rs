@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, IsTerminal},
+    io::{self, BufRead, BufReader, IsTerminal, Write},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -65,18 +65,25 @@ pub(in crate::cli) fn run(args: RunArgs) -> Result<Done> {
     }
     // Opened before the capsules are compiled: a wrong path is said at once.
     let input = open(&args.input)?;
+    let metrics = args.metrics.as_deref().map(create).transpose()?;
     let host = builder.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let done = runtime.block_on(filter(host, input, limits, &args));
+    let done = runtime.block_on(filter(host, input, limits, &args, metrics));
     // A thread that still waits for input is not waited for.
     runtime.shutdown_background();
     done
 }
 
-async fn filter(host: Host, input: Input, limits: InputSettings, args: &RunArgs) -> Result<Done> {
+async fn filter(
+    host: Host,
+    input: Input,
+    limits: InputSettings,
+    args: &RunArgs,
+    metrics: Option<File>,
+) -> Result<Done> {
     let started = Instant::now();
     let bar = progress_bar(&input);
     let (line_sender, lines) = mpsc::channel(CHANNEL);
@@ -126,6 +133,10 @@ async fn filter(host: Host, input: Input, limits: InputSettings, args: &RunArgs)
     }
     reading.await?.context("cannot read the input")?;
     host.shutdown().await;
+    if let Some(mut file) = metrics {
+        file.write_all(host.metrics().as_bytes())
+            .context("cannot write the metrics")?;
+    }
     if args.summary {
         logs::say(&summary.render(started.elapsed()));
     }
@@ -167,6 +178,10 @@ fn format(answer: &Answer, format: Format) -> Result<String, serde_json::Error> 
         (Format::Json, Answer::Outcome(outcome)) => wire::outcome_line(outcome),
         (Format::Json, Answer::Refused { line, error }) => wire::refusal_line(*line, error),
     }
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write metrics to {}", path.display()))
 }
 
 fn open(path: &Path) -> Result<Input> {
