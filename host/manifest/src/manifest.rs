@@ -7,7 +7,7 @@ use semver::Version;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::{Access, Instance, Mode, OnError, Order};
+use crate::{Access, Instance, Mode, OnError, Order, source::Places};
 
 /// The manifest of one capsule.
 ///
@@ -29,6 +29,9 @@ pub struct Manifest {
     /// The `[config]` table; dates have become strings. Handed to the capsule
     /// as it is.
     pub config: Map<String, Value>,
+    /// Where in the file each value is.
+    #[serde(skip)]
+    pub(crate) places: Places,
 }
 
 /// The `[capsule]` table.
@@ -176,6 +179,13 @@ pub struct Dir {
 // === impl Manifest ===
 
 impl Manifest {
+    /// The line and the column, each from 1, of the value of `key`, which is
+    /// written as in messages: `capsule.module`, `interceptor[0].action`.
+    /// `None` where the file does not set it.
+    pub fn place(&self, key: &str) -> Option<(usize, usize)> {
+        self.places.get(key)
+    }
+
     /// The `[config]` table as the text of one JSON object; `{}` where the
     /// manifest has none.
     pub fn config_json(&self) -> String {

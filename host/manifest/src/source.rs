@@ -1,11 +1,13 @@
 //! The text of a manifest: its bounds, its encoding, its syntax, and the
 //! places in it.
 
-use toml::de::DeTable;
+use std::collections::HashMap;
+
+use toml::de::{DeTable, DeValue};
 
 use crate::{
     ManifestError,
-    problem::{Problems, quoted},
+    problem::{Problems, join, quoted},
     suggest,
 };
 
@@ -103,6 +105,14 @@ impl<'t> Source<'t> {
     }
 }
 
+/// Where the values of a file are, by their keys as messages write them: the
+/// line and the column, each from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places(HashMap<String, (usize, usize)>);
+
+/// How deep keys are remembered: those of the format are no deeper.
+const DEPTH: usize = 3;
+
 /// The tables and values in the file, each with its place; `None` where it is
 /// not TOML, every line of it that is not being a problem.
 pub(crate) fn tables<'t>(problems: &Problems<'t>) -> Option<DeTable<'t>> {
@@ -133,4 +143,39 @@ pub(crate) fn tables<'t>(problems: &Problems<'t>) -> Option<DeTable<'t>> {
         problems.add(span.start, "", message, remedy);
     }
     None
+}
+
+// === impl Places ===
+
+impl Places {
+    /// Where the values in `tables` are.
+    pub(crate) fn of(tables: &DeTable<'_>, source: &Source<'_>) -> Self {
+        let mut places = Self::default();
+        places.add("", tables, source, DEPTH);
+        places
+    }
+
+    /// The place of the value of `key`.
+    pub(crate) fn get(&self, key: &str) -> Option<(usize, usize)> {
+        self.0.get(key).copied()
+    }
+
+    fn add(&mut self, path: &str, table: &DeTable<'_>, source: &Source<'_>, depth: usize) {
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            self.0
+                .insert(path.clone(), source.place(value.span().start));
+            match value.get_ref() {
+                DeValue::Table(table) if depth > 1 => self.add(&path, table, source, depth - 1),
+                DeValue::Array(entries) if depth > 1 => {
+                    for (index, entry) in entries.iter().enumerate() {
+                        if let DeValue::Table(table) = entry.get_ref() {
+                            self.add(&format!("{path}[{index}]"), table, source, depth - 1);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Why a capsule is not loaded.
 
-use std::{io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use capsule_engine::LoadError;
-use capsule_manifest::ManifestError;
+use capsule_manifest::{Manifest, ManifestError};
 
 /// Why the capsules directory cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,14 @@ pub enum ScanError {
     },
 }
 
+/// A place in a manifest: its path, and the line and column of a value where
+/// the file sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    path: PathBuf,
+    place: Option<(usize, usize)>,
+}
+
 /// Why one capsule is not loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,35 +79,32 @@ pub enum CapsuleError {
     /// Two capsules have one name.
     #[error(
         "{second}: capsule.name: `{name}` is taken by {first}; names are unique in a host",
-        first = first.display(), second = second.display()
+        first = first.display()
     )]
     NameTaken {
         /// The name.
         name: String,
         /// The manifest that has it.
         first: PathBuf,
-        /// The manifest that wants it.
-        second: PathBuf,
+        /// Where another manifest wants it.
+        second: At,
     },
     /// The manifest asks for what this host does not have.
-    #[error(
-        "{manifest}: capabilities.{key}: this version of the host cannot grant it; remove the key",
-        manifest = manifest.display()
-    )]
+    #[error("{at}: capabilities.{key}: this version of the host cannot grant it; remove the key")]
     NotOffered {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The capability.
         key: &'static str,
     },
     /// The module is not there or cannot be read.
     #[error(
-        "{manifest}: capsule.module: cannot read {path}: {error}{remedy}",
-        manifest = manifest.display(), path = path.display()
+        "{at}: capsule.module: cannot read {path}: {error}{remedy}",
+        path = path.display()
     )]
     ReadModule {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The module.
         path: PathBuf,
         /// Why not.
@@ -106,13 +114,13 @@ pub enum CapsuleError {
     },
     /// The module is a link that leads out of the capsule's directory.
     #[error(
-        "{manifest}: capsule.module: {module} leads to {target}, which is outside of the \
+        "{at}: capsule.module: {module} leads to {target}, which is outside of the \
          capsule's directory; put the module itself there",
-        manifest = manifest.display(), target = target.display()
+        target = target.display()
     )]
     ModuleOutside {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The module as the manifest names it.
         module: String,
         /// Where it leads.
@@ -120,13 +128,12 @@ pub enum CapsuleError {
     },
     /// The module is not the one that the manifest was written for.
     #[error(
-        "{manifest}: capsule.sha256: {module} has the digest {found}, not {wanted}; \
-         it is not the module that this manifest is for",
-        manifest = manifest.display()
+        "{at}: capsule.sha256: {module} has the digest {found}, not {wanted}; \
+         it is not the module that this manifest is for"
     )]
     Digest {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The module as the manifest names it.
         module: String,
         /// Its SHA-256, in hexadecimal.
@@ -136,12 +143,12 @@ pub enum CapsuleError {
     },
     /// The manifest names an action for which the code has no handler.
     #[error(
-        "{manifest}: the action `{action}` has no handler in {module}, which has: {}",
-        handlers.join(", "), manifest = manifest.display()
+        "{at}: the action `{action}` has no handler in {module}, which has: {}",
+        handlers.join(", ")
     )]
     NoHandler {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The module as the manifest names it.
         module: String,
         /// The action.
@@ -150,13 +157,35 @@ pub enum CapsuleError {
         handlers: Vec<String>,
     },
     /// The engine refuses the module.
-    #[error("{manifest}: capsule.module: {module}: {error}", manifest = manifest.display())]
+    #[error("{at}: capsule.module: {module}: {error}")]
     Load {
-        /// The manifest.
-        manifest: PathBuf,
+        /// Where the manifest says so.
+        at: At,
         /// The module as the manifest names it.
         module: String,
         /// Why.
         error: LoadError,
     },
+}
+
+// === impl At ===
+
+impl At {
+    /// The value of `key` in `manifest`, which lies at `path`.
+    pub(super) fn new(path: &Path, manifest: &Manifest, key: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            place: manifest.place(key),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        match self.place {
+            Some((line, column)) => write!(f, ":{line}:{column}"),
+            None => Ok(()),
+        }
+    }
 }

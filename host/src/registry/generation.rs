@@ -185,7 +185,7 @@ fn take_name(
         Slot::Occupied(taken) => Err(CapsuleError::NameTaken {
             name: taken.key().clone(),
             first: taken.get().clone(),
-            second: place.manifest.clone(),
+            second: place.at(manifest, "capsule.name"),
         }),
     }
 }

@@ -62,17 +62,17 @@ impl Loader {
     ) -> Result<Capsule, CapsuleError> {
         if let Some(key) = not_offered(&manifest.capabilities) {
             return Err(CapsuleError::NotOffered {
-                manifest: place.manifest.clone(),
+                at: place.at(manifest, &format!("capabilities.{key}")),
                 key,
             });
         }
-        let wasm = self.read_module(place, module)?;
-        check_digest(place, module, &wasm)?;
+        let wasm = self.read_module(place, manifest, module)?;
+        check_digest(place, manifest, module, &wasm)?;
         let capsule = self
             .engine
             .load(&wasm, self.spec(manifest), self.cache.as_ref())
             .map_err(|error| CapsuleError::Load {
-                manifest: place.manifest.clone(),
+                at: place.at(manifest, "capsule.module"),
                 module: module.path.clone(),
                 error,
             })?;
@@ -83,11 +83,17 @@ impl Loader {
     /// Reads the module, wherever links lead, as long as that is inside of
     /// the capsule's directory; one byte more than allowed at most, which the
     /// engine then refuses.
-    fn read_module(&self, place: &Place, module: &Module) -> Result<Vec<u8>, CapsuleError> {
+    fn read_module(
+        &self,
+        place: &Place,
+        manifest: &Manifest,
+        module: &Module,
+    ) -> Result<Vec<u8>, CapsuleError> {
         let module = &module.path;
+        let at = place.at(manifest, "capsule.module");
         let path = place.dir.join(module);
         let read = |error: io::Error| CapsuleError::ReadModule {
-            manifest: place.manifest.clone(),
+            at: at.clone(),
             path: path.clone(),
             remedy: match error.kind() {
                 io::ErrorKind::NotFound => "; build it with `capsule build`",
@@ -99,7 +105,7 @@ impl Loader {
         let dir = fs::canonicalize(&place.dir).map_err(read)?;
         if !target.starts_with(&dir) {
             return Err(CapsuleError::ModuleOutside {
-                manifest: place.manifest.clone(),
+                at,
                 module: module.clone(),
                 target,
             });
@@ -177,7 +183,12 @@ fn not_offered(capabilities: &Capabilities) -> Option<&'static str> {
     .find_map(|(key, asked)| asked.then_some(key))
 }
 
-fn check_digest(place: &Place, module: &Module, wasm: &[u8]) -> Result<(), CapsuleError> {
+fn check_digest(
+    place: &Place,
+    manifest: &Manifest,
+    module: &Module,
+    wasm: &[u8],
+) -> Result<(), CapsuleError> {
     let Some(wanted) = &module.sha256 else {
         return Ok(());
     };
@@ -186,7 +197,7 @@ fn check_digest(place: &Place, module: &Module, wasm: &[u8]) -> Result<(), Capsu
         return Ok(());
     }
     Err(CapsuleError::Digest {
-        manifest: place.manifest.clone(),
+        at: place.at(manifest, "capsule.sha256"),
         module: module.path.clone(),
         found: hex(&digest),
         wanted: hex(wanted),
@@ -205,11 +216,12 @@ fn check_actions(
     let missing = manifest
         .interceptors
         .iter()
-        .find(|interceptor| !handlers.contains(&interceptor.action));
+        .enumerate()
+        .find(|(_, interceptor)| !handlers.contains(&interceptor.action));
     match missing {
         None => Ok(()),
-        Some(interceptor) => Err(CapsuleError::NoHandler {
-            manifest: place.manifest.clone(),
+        Some((index, interceptor)) => Err(CapsuleError::NoHandler {
+            at: place.at(manifest, &format!("interceptor[{index}].action")),
             module: module.path.clone(),
             action: interceptor.action.clone(),
             handlers: handlers.to_vec(),

@@ -7,7 +7,7 @@ mod load;
 mod scan;
 
 pub use self::{
-    error::{CapsuleError, ScanError},
+    error::{At, CapsuleError, ScanError},
     generation::{Entry, Generation, State},
 };
 pub(crate) use self::{load::Loader, scan::scan};

@@ -8,7 +8,7 @@ use std::{
 
 use capsule_manifest::Manifest;
 
-use super::{CapsuleError, ScanError};
+use super::{At, CapsuleError, ScanError};
 
 const MANIFEST: &str = "Capsule.toml";
 
@@ -28,6 +28,15 @@ pub(crate) struct Found {
     pub(crate) place: Place,
     /// What the manifest says.
     pub(crate) manifest: Result<Manifest, CapsuleError>,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The value of `key` in `manifest`, which lies here.
+    pub(super) fn at(&self, manifest: &Manifest, key: &str) -> At {
+        At::new(&self.manifest, manifest, key)
+    }
 }
 
 /// Finds the capsules of `root`, ordered by directory. Files and directories

@@ -9,7 +9,7 @@ use crate::{
     Manifest, ManifestError,
     keys::{CAPABILITIES, CAPSULE, CONFIG, MANIFEST_VERSION, ROOT},
     problem::Problems,
-    source::{self, Source},
+    source::{self, Places, Source},
 };
 
 /// The version of the format that is read.
@@ -44,7 +44,10 @@ impl Manifest {
         }
         let manifest = read(&Section::root(&ROOT, &tables, &problems));
         match manifest {
-            Some(manifest) if problems.is_empty() => Ok(manifest),
+            Some(manifest) if problems.is_empty() => Ok(Self {
+                places: Places::of(&tables, problems.source()),
+                ..manifest
+            }),
             _ => Err(problems.into_error()),
         }
     }
@@ -101,5 +104,6 @@ fn read(root: &Section<'_>) -> Option<Manifest> {
         interceptors,
         capabilities,
         config,
+        places: Places::default(),
     })
 }

@@ -185,3 +185,20 @@ fn a_large_file_that_is_wrong_everywhere_is_refused() {
         );
     }
 }
+
+#[test]
+fn every_value_has_its_place() {
+    let text = "manifest_version = 1\n[capsule]\nname = \"a\"\nversion = \"0.1.0\"\n\
+                module = \"a.wasm\"\n[[interceptor]]\nevent = \"a\"\naction = \"b\"\n\
+                [subscribe]\n\"c.d\" = { action = \"e\" }\n";
+    let manifest = Manifest::parse(text, "Capsule.toml").unwrap();
+    let cases = [
+        ("capsule.module", Some((5, 10))),
+        ("interceptor[0].action", Some((8, 10))),
+        ("subscribe.\"c.d\".action", Some((10, 20))),
+        ("capsule.sha256", None),
+    ];
+    for (key, want) in cases {
+        assert_eq!(manifest.place(key), want, "key: {key}");
+    }
+}
