@@ -25,6 +25,25 @@
 //! # }
 //! ```
 //!
+//! What is admitted goes to whoever subscribes, fair among principals; what a
+//! slow subscriber loses is counted, and told to it in its place:
+//!
+//! ```no_run
+//! use capsule_host::{Condition, Filter, Host, Pattern, Received, SubscribeOptions};
+//!
+//! # async fn watch(host: Host) -> Result<(), Box<dyn std::error::Error>> {
+//! let wanted = Filter::everything().any([Condition::Pattern(Pattern::new("tool.>")?)]);
+//! let mut tools = host.subscribe(SubscribeOptions::new("tool-log").with_filter(wanted));
+//! while let Some(received) = tools.recv().await {
+//!     match received {
+//!         Received::Item(message) => println!("{}", message.event.topic),
+//!         Received::Lost { items, .. } => println!("{items} lost"),
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing here starts a runtime: the host runs on the caller's tokio runtime,
 //! whose timer must be enabled.
 

@@ -1,5 +1,6 @@
 //! What the project's tests are: formatting, lints, documentation, the
-//! capsules, the tests of both workspaces, features, licences.
+//! capsules, the tests of both workspaces, schedules of threads, fuzz targets,
+//! features, licences.
 
 use std::process::Command;
 
@@ -12,11 +13,14 @@ use crate::{
     newborn,
     report::Report,
     setup,
-    workspace::{cargo, examples_cargo, run as on_terminal, succeeds},
+    workspace::{cargo, examples_cargo, root, run as on_terminal, succeeds},
 };
 
 /// The compiler whose warnings count. Another one knows other lints.
 const PINNED: &str = "rustc 1.95.";
+
+/// What libFuzzer is to do with each target: a few seconds' worth.
+const FUZZ_RUNS: &str = "-runs=50000";
 
 /// What to test.
 #[derive(Args, Debug)]
@@ -53,6 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         on_terminal(cargo().args(["test", "--workspace"]))
     })?;
     report.step("schedules of threads", || schedules(None))?;
+    fuzz(&mut report)?;
     report.step("tests of the capsules", || {
         on_terminal(&mut examples_cargo("test"))
     })?;
@@ -83,6 +88,32 @@ pub(crate) fn schedules(schedules: Option<u32>) -> Result<()> {
         command.env("CAPSULE_SCHEDULES", schedules.to_string());
     }
     on_terminal(&mut command)
+}
+
+/// Runs each fuzz target for a moment, so that it keeps building and passing.
+fn fuzz(report: &mut Report) -> Result<()> {
+    let name = "fuzz targets";
+    if !succeeds(Command::new("c++").arg("--version")) {
+        report.skip(name, "libFuzzer needs a C++ compiler");
+        return Ok(());
+    }
+    report.step(name, || {
+        ["tree", "text"].iter().try_for_each(|target| {
+            on_terminal(
+                cargo()
+                    .current_dir(root().join("fuzz"))
+                    .args([
+                        "run",
+                        "--quiet",
+                        "--release",
+                        "--target-dir",
+                        "../target/fuzz",
+                    ])
+                    .args(["--bin", target, "--"])
+                    .args([FUZZ_RUNS, "-max_len=1024", "-verbosity=0"]),
+            )
+        })
+    })
 }
 
 fn format(report: &mut Report) -> Result<()> {
