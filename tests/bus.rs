@@ -12,7 +12,7 @@
 
 mod support;
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fs, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use capsule_host::{
     Audit, Category, Condition, Decision, Draft, Event, Filter, Gather, Host, HostBuilder, Kind,
@@ -22,7 +22,7 @@ use capsule_host::{
 };
 use tokio::time::Instant;
 
-use support::{Capsules, Ran, capsule, wat};
+use support::{Capsules, Ran, capsule, guests, wat};
 
 /// What the guest `bus-publish` answers where it is refused.
 const NOT_GRANTED: &str = "1";
@@ -81,7 +81,10 @@ impl Bus {
     }
 
     fn configured(guests: &[Guest<'_>], config: HostConfig) -> Self {
-        let capsules = capsules(guests);
+        Self::of(capsules(guests), config)
+    }
+
+    fn of(capsules: Capsules, config: HostConfig) -> Self {
         let builder = HostBuilder::new(config).capsules(capsules.path());
         let host = builder.no_cache().start().unwrap();
         let large = MailboxConfig {
@@ -471,6 +474,50 @@ async fn a_trigger_gathers_what_each_has_to_say() {
         })
         .collect();
     assert_eq!(words, ["else", "trap", "alice"]);
+}
+
+/// What a capsule that is written with the SDK sees of all that. Time is not
+/// paused: it would not pass beside a guest that never ends.
+#[tokio::test]
+async fn a_capsule_of_the_sdk_asks_and_publishes() {
+    let reviewers = ["deny", "echo", "fail", "loop", "pass", "skip", "trap"];
+    let reviewers = reviewers.map(|guest| plain(guest, guest, &[("review.it", "vote")]));
+    let built = |file| fs::read(guests().join("asks").join(file)).unwrap();
+    let capsules = capsules(&reviewers)
+        .with_file("asks/Capsule.toml", built("Capsule.toml"))
+        .with_file("asks/asks.wasm", built("asks.wasm"));
+    let bus = Bus::of(capsules, HostConfig::default());
+    let mut audited = bus.subscribe("audit.>");
+
+    let replies = bus.answer("alice", "ask", "ok").await;
+    let want = [
+        "deny vote: Deny(\"because\")",
+        "echo vote: Continue(Some([111, 107]))",
+        "fail vote: Guest",
+        "loop vote: Late",
+        "pass vote: Continue(None)",
+        "skip vote: Skip",
+        "trap vote: Trap",
+    ];
+    assert_eq!(replies.lines().collect::<Vec<_>>(), want);
+    let Some(Received::Item(message)) = audited.recv().await else {
+        panic!("it publishes");
+    };
+    let event = &message.event;
+    assert_eq!(
+        (event.topic.as_str(), &*event.payload),
+        ("audit.asked", &b"7"[..])
+    );
+    assert_eq!(event.principal, Principal::new("alice").ok());
+
+    let refusals = bus.answer("alice", "overstep", "").await;
+    let not_granted = "not granted: [capabilities] does not list the topic";
+    let want = [
+        not_granted,
+        "bad topic: segment `no topic` has ' '; allowed are A-Z a-z 0-9 _ -",
+        not_granted,
+    ];
+    assert_eq!(refusals.lines().collect::<Vec<_>>(), want);
 }
 
 /// Rule: a trigger never waits in a lane that its own chain of calls holds:
