@@ -1,6 +1,6 @@
-//! Guests that publish and trigger, against the whole host. Time is paused: it
-//! passes only when nothing is left to do, so a sleep is how a test waits for
-//! everything to come to its end.
+//! Guests that publish, against the whole host. Time is paused: it passes only
+//! when nothing is left to do, so a sleep is how a test waits for everything to
+//! come to its end.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,195 +12,23 @@
 
 mod support;
 
-use std::{fs, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, time::Duration};
 
 use capsule_host::{
-    Audit, Category, Condition, Decision, Draft, Event, Filter, Gather, Host, HostBuilder, Kind,
-    MailboxConfig, Name, NoReply, Observer, Outcome, Pattern, Principal, Received, Record,
-    SubscribeOptions, Subscription, Topic, Verdict, View,
+    Category, Draft, Kind, MailboxConfig, Name, Principal, Received, Record, SubscribeOptions,
+    Topic, View,
     config::{DispatchSettings, HostConfig},
 };
-use tokio::time::Instant;
 
-use support::{Capsules, Ran, capsule, guests, wat};
+use support::{
+    Ran,
+    bus::{Bus, Guest, asker, capsules, draft, next, plain, publisher},
+    capsule,
+};
 
 /// What the guest `bus-publish` answers where it is refused.
 const NOT_GRANTED: &str = "1";
 const TOO_OFTEN: &str = "3";
-
-/// Leave to publish and trigger everything, as often as a manifest may say.
-const EVERYTHING: &str = "publish = [\">\"]\ntrigger = [\">\"]\npublish_per_second = 100000";
-
-/// A capsule around a WAT guest: its interceptors by event and action, and its
-/// `[capabilities]`.
-struct Guest<'a> {
-    name: &'a str,
-    guest: &'a str,
-    interceptors: &'a [(&'a str, &'a str)],
-    capabilities: &'a str,
-}
-
-/// A host that runs, with everything that is audited.
-struct Bus {
-    _capsules: Capsules,
-    host: Host,
-    audit: Observer,
-}
-
-impl Guest<'_> {
-    fn manifest(&self) -> String {
-        let Self {
-            name, capabilities, ..
-        } = self;
-        let interceptors: String = self
-            .interceptors
-            .iter()
-            .map(|(event, action)| {
-                format!("[[interceptor]]\nevent = \"{event}\"\naction = \"{action}\"\n")
-            })
-            .collect();
-        format!(
-            "manifest_version = 1\n[capsule]\nname = \"{name}\"\nversion = \"0.1.0\"\n\
-             module = \"{name}.wasm\"\n{interceptors}[capabilities]\n{capabilities}\n"
-        )
-    }
-}
-
-fn capsules(guests: &[Guest<'_>]) -> Capsules {
-    guests.iter().fold(Capsules::new(), |capsules, guest| {
-        let name = guest.name;
-        capsules
-            .with_file(&format!("{name}/Capsule.toml"), guest.manifest())
-            .with_file(&format!("{name}/{name}.wasm"), wat::wasm(guest.guest))
-    })
-}
-
-impl Bus {
-    fn start(guests: &[Guest<'_>]) -> Self {
-        Self::configured(guests, HostConfig::default())
-    }
-
-    fn configured(guests: &[Guest<'_>], config: HostConfig) -> Self {
-        Self::of(capsules(guests), config)
-    }
-
-    fn of(capsules: Capsules, config: HostConfig) -> Self {
-        let builder = HostBuilder::new(config).capsules(capsules.path());
-        let host = builder.no_cache().start().unwrap();
-        let large = MailboxConfig {
-            max_bytes: NonZeroUsize::MAX,
-            max_items: NonZeroUsize::MAX,
-            ..MailboxConfig::default()
-        };
-        let audit = host.observe("audit", Category::Audit.into(), large);
-        Self {
-            _capsules: capsules,
-            host,
-            audit,
-        }
-    }
-
-    async fn ask(&self, principal: &str, topic: &str, payload: &str) -> Outcome {
-        self.host
-            .request(draft(principal, topic, payload))
-            .await
-            .unwrap()
-    }
-
-    /// As [`ask`](Self::ask), where the chain must end with an answer.
-    async fn answer(&self, principal: &str, topic: &str, payload: &str) -> String {
-        answer(&self.ask(principal, topic, payload).await)
-    }
-
-    /// What is published on `pattern`, as its chain leaves it.
-    fn subscribe(&self, pattern: &str) -> Subscription {
-        let pattern = Condition::Pattern(Pattern::new(pattern).unwrap());
-        let filter = Filter::everything().any([pattern]);
-        let options = SubscribeOptions::new("test").with_filter(filter);
-        self.host.subscribe(options)
-    }
-
-    /// Waits for everything to come to its end, which must leave nothing.
-    async fn ends(&self) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        assert_eq!(self.host.in_flight(), Default::default());
-        assert_eq!((self.host.lanes(), self.host.principals()), (0, 0));
-        let counted = self.host.counters();
-        assert_eq!(
-            counted.published,
-            counted.admitted + counted.answered + counted.denied + counted.cancelled,
-            "each event came to an end: {counted:?}"
-        );
-    }
-
-    /// The refusals since the last time: capsule, topic, reason and the hops
-    /// of the event that it was asked about.
-    fn refusals(&mut self) -> Vec<(String, String, String, u32)> {
-        let mut refusals = Vec::new();
-        while let Ok(received) = self.audit.try_recv() {
-            let Received::Item(Record::Audit(audit)) = received else {
-                panic!("not for an audit: {received:?}");
-            };
-            if let Audit::Refused {
-                capsule,
-                event,
-                topic,
-                reason,
-            } = audit
-            {
-                refusals.push((capsule.to_string(), topic, reason, event.hops));
-            }
-        }
-        refusals
-    }
-}
-
-fn draft(principal: &str, topic: &str, payload: &str) -> Draft {
-    Draft::new(Topic::new(topic).unwrap())
-        .with_principal(Principal::new(principal).unwrap())
-        .with_payload(payload.to_owned())
-}
-
-fn answer(outcome: &Outcome) -> String {
-    match &outcome.decision {
-        Decision::Final { response, .. } => String::from_utf8(response.to_vec()).unwrap(),
-        other => panic!("no answer: {other:?}"),
-    }
-}
-
-/// The next event, which is there already.
-fn next(subscription: &mut Subscription) -> Arc<Event> {
-    match subscription.try_recv().unwrap() {
-        Received::Item(message) => message.event.clone(),
-        lost => panic!("{lost:?}"),
-    }
-}
-
-/// Publishes `topic`, with its `.` written as `-`, on every `event`.
-fn publisher<'a>(name: &'a str, interceptors: &'a [(&'a str, &'a str)]) -> Guest<'a> {
-    Guest {
-        name,
-        guest: "bus-publish",
-        interceptors,
-        capabilities: EVERYTHING,
-    }
-}
-
-fn asker<'a>(name: &'a str, interceptors: &'a [(&'a str, &'a str)]) -> Guest<'a> {
-    Guest {
-        guest: "bus-trigger",
-        ..publisher(name, interceptors)
-    }
-}
-
-fn plain<'a>(name: &'a str, guest: &'a str, interceptors: &'a [(&'a str, &'a str)]) -> Guest<'a> {
-    Guest {
-        name,
-        guest,
-        interceptors,
-        capabilities: "",
-    }
-}
 
 /// Rule: what a guest publishes carries its caller's principal, which it cannot
 /// choose; it meets other capsules and subscriptions as any event does.
@@ -423,183 +251,6 @@ async fn one_publish_too_many_in_a_second_is_refused_to_its_principal_alone() {
     bus.ends().await;
 }
 
-/// Rule: a trigger asks all matching interceptors at once, on behalf of its
-/// caller, and says who did not answer, and why.
-#[tokio::test(start_paused = true)]
-async fn a_trigger_gathers_what_each_has_to_say() {
-    let mut bus = Bus::start(&[
-        Guest {
-            capabilities: "trigger = [\"review.>\"]",
-            ..asker("asker", &[("ask", "review-it")])
-        },
-        plain("echo", "echo", &[("review.*", "act")]),
-        plain("traps", "trap", &[("review.>", "act")]),
-        plain("whose", "context", &[("review.it", "act")]),
-        plain("other", "echo", &[("other.>", "act")]),
-    ]);
-    let mut admitted = bus.subscribe("review.>");
-    for principal in ["alice", "bob"] {
-        let replies = bus.answer(principal, "ask", "principal").await;
-        let lines: Vec<_> = replies.lines().collect();
-        assert_eq!(lines[0], "echo=continueprincipal");
-        assert!(
-            lines[1].starts_with("traps!trap: wasm `unreachable` instruction executed"),
-            "{replies}"
-        );
-        assert_eq!(lines[2..], [format!("whose=final{principal}")]);
-    }
-    bus.ends().await;
-    assert!(
-        admitted.try_recv().is_err(),
-        "nobody who subscribes sees it"
-    );
-    assert!(bus.refusals().is_empty());
-    let counted = bus.host.counters();
-    assert_eq!((counted.published, counted.triggered), (2, 2));
-
-    let silent = bus.answer("alice", "ask", "q1").await;
-    assert_eq!(silent.lines().count(), 3, "one for each: {silent}");
-
-    // The application asks in the same way.
-    let ask = draft("alice", "review.it", "principal");
-    let gathered = bus.host.trigger(ask, Gather::default()).await.unwrap();
-    assert_eq!(gathered.event.kind, Kind::Application);
-    let words: Vec<_> = gathered
-        .replies
-        .iter()
-        .map(|reply| match &reply.answer {
-            Ok(Verdict::Final(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-            Ok(_) => "else".to_owned(),
-            Err(no_reply) => no_reply.as_str().to_owned(),
-        })
-        .collect();
-    assert_eq!(words, ["else", "trap", "alice"]);
-}
-
-/// What a capsule that is written with the SDK sees of all that. Time is not
-/// paused: it would not pass beside a guest that never ends.
-#[tokio::test]
-async fn a_capsule_of_the_sdk_asks_and_publishes() {
-    let reviewers = ["deny", "echo", "fail", "loop", "pass", "skip", "trap"];
-    let reviewers = reviewers.map(|guest| plain(guest, guest, &[("review.it", "vote")]));
-    let built = |file| fs::read(guests().join("asks").join(file)).unwrap();
-    let capsules = capsules(&reviewers)
-        .with_file("asks/Capsule.toml", built("Capsule.toml"))
-        .with_file("asks/asks.wasm", built("asks.wasm"));
-    let bus = Bus::of(capsules, HostConfig::default());
-    let mut audited = bus.subscribe("audit.>");
-
-    let replies = bus.answer("alice", "ask", "ok").await;
-    let want = [
-        "deny vote: Deny(\"because\")",
-        "echo vote: Continue(Some([111, 107]))",
-        "fail vote: Guest",
-        "loop vote: Late",
-        "pass vote: Continue(None)",
-        "skip vote: Skip",
-        "trap vote: Trap",
-    ];
-    assert_eq!(replies.lines().collect::<Vec<_>>(), want);
-    let Some(Received::Item(message)) = audited.recv().await else {
-        panic!("it publishes");
-    };
-    let event = &message.event;
-    assert_eq!(
-        (event.topic.as_str(), &*event.payload),
-        ("audit.asked", &b"7"[..])
-    );
-    assert_eq!(event.principal, Principal::new("alice").ok());
-
-    let refusals = bus.answer("alice", "overstep", "").await;
-    let not_granted = "not granted: [capabilities] does not list the topic";
-    let want = [
-        not_granted,
-        "bad topic: segment `no topic` has ' '; allowed are A-Z a-z 0-9 _ -",
-        not_granted,
-    ];
-    assert_eq!(refusals.lines().collect::<Vec<_>>(), want);
-}
-
-/// Rule: a trigger never waits in a lane that its own chain of calls holds:
-/// that is answered at once.
-#[tokio::test(start_paused = true)]
-async fn a_trigger_that_would_wait_for_its_own_lane_is_answered_at_once() {
-    let bus = Bus::start(&[
-        asker("self", &[("ask", "ask")]),
-        asker("first", &[("chain", "later")]),
-        plain("later", "echo", &[("later", "act"), ("chain", "act")]),
-        asker("ping", &[("ping", "pong")]),
-        asker("pong", &[("pong", "ping")]),
-    ]);
-    let why = "would-block: the event that triggers holds its lane";
-    let started = Instant::now();
-    let cases = [
-        ("ask", format!("self!{why}\n")),
-        // It stands in the lane of the stage behind it already.
-        ("chain", format!("later!{why}\n")),
-        ("ping", format!("pong=finalping!{why}\n\n")),
-    ];
-    for (topic, want) in cases {
-        assert_eq!(bus.answer("alice", topic, "x").await, want, "{topic}");
-    }
-    assert_eq!(started.elapsed(), Duration::ZERO);
-    bus.ends().await;
-}
-
-/// Rule: a cycle between two events ends at the deadline.
-#[tokio::test(start_paused = true)]
-async fn two_events_that_trigger_each_other_end_at_the_deadline() {
-    let bus = Bus::start(&[
-        asker("ping", &[("ping", "pong")]),
-        asker("pong", &[("pong", "ping")]),
-    ]);
-    // Its own, or all that the hook has.
-    for (payload, ms) in [("d50", 50), ("x", 1000)] {
-        let started = Instant::now();
-        let both = ["ping", "pong"].map(|topic| {
-            let event = bus.host.try_submit(draft("alice", topic, payload)).unwrap();
-            event.run()
-        });
-        let [ping, pong] = both;
-        let (ping, pong) = tokio::join!(ping, pong);
-        assert_eq!(started.elapsed(), Duration::from_millis(ms), "{payload}");
-        // Whoever gives up first lets the other one go on.
-        let ends = [ping, pong].map(|outcome| answer(&outcome));
-        let late = "!late: the trigger's deadline passed\n";
-        assert!(
-            ends.iter().any(|end| end.ends_with(late)),
-            "{payload}: {ends:?}"
-        );
-        bus.ends().await;
-        assert!(bus.ask("bob", "other", "x").await.is_admitted());
-    }
-    // Whoever was cut off is as good as new.
-    let replies = bus.answer("alice", "ping", "x").await;
-    assert!(replies.starts_with("pong=final"), "{replies}");
-}
-
-/// A trigger whose publisher goes away leaves nothing.
-#[tokio::test(start_paused = true)]
-async fn a_trigger_that_is_cancelled_leaves_nothing() {
-    let bus = Bus::start(&[
-        asker("asker", &[("ask", "slow")]),
-        plain("slow", "loop", &[("slow", "act")]),
-    ]);
-    let request = bus.host.request(draft("alice", "ask", "x"));
-    let gone = tokio::time::timeout(Duration::ZERO, request).await;
-    assert!(gone.is_err(), "{gone:?}");
-    bus.ends().await;
-    assert_eq!(bus.host.counters().cancelled, 1);
-
-    let none = Gather {
-        deadline: Duration::ZERO,
-        quorum: None,
-    };
-    let gathered = bus.host.trigger(draft("alice", "slow", "x"), none).await;
-    assert_eq!(gathered.unwrap().replies[0].answer, Err(NoReply::Late));
-    bus.ends().await;
-}
-
 /// A host that shuts down takes nothing more from its guests either.
 #[tokio::test(start_paused = true)]
 async fn a_loop_ends_with_its_host() {
@@ -622,33 +273,34 @@ async fn a_loop_ends_with_its_host() {
 }
 
 /// Rule: a component imports what its manifest grants, or is refused by name;
-/// to check and to list capsules takes no host.
+/// to check, list and explain capsules takes no bus.
 #[test]
 fn capsules_are_checked_without_a_bus() {
-    let name = "a";
-    let check = |capabilities| {
+    let run = |command: &[&str], capabilities| {
         let capsules = capsules(&[Guest {
             capabilities,
-            ..publisher(name, &[("a", "b")])
+            ..publisher("a", &[("a", "b")])
         }]);
-        let mut command = capsule(&["check", "--no-cache"]);
-        let ran = Ran::of(command.arg(capsules.path()), b"");
+        let ran = Ran::of(capsule(command).arg(capsules.path()), b"");
         (ran.code, capsules.tidy(&ran.stdout))
     };
-    for granted in [
+    let check = |capabilities| run(&["check", "--no-cache"], capabilities);
+    let granted = [
         "publish = [\"b\"]",
         "trigger = [\"b\"]\npublish_per_second = 1",
-    ] {
+    ];
+    for granted in granted {
         assert_eq!(check(granted), (0, "ok      a\n".to_owned()), "{granted}");
     }
-    assert_eq!(
-        check("publish_per_second = 1"),
-        (
-            1,
-            "FAILED  a\nDIR/capsules/a/Capsule.toml: capsule.module: a.wasm: the component imports \
-             `capsule:host/bus@0.1.0`, which its manifest does not grant: `[capabilities] \
-             publish = [\"TOPIC\"], or trigger = [\"TOPIC\"]`\n"
-                .to_owned()
-        )
-    );
+    let list = ["list", "--no-cache"];
+    let explain = ["explain", "--no-cache", "--topic", "a", "--capsules"];
+    for command in [&list[..], &explain[..]] {
+        let (code, text) = run(command, granted[0]);
+        assert_eq!(code, 0, "{text}");
+        assert!(!text.contains("failed"), "{text}");
+    }
+    let refused = "FAILED  a\nDIR/capsules/a/Capsule.toml: capsule.module: a.wasm: the component \
+                   imports `capsule:host/bus@0.1.0`, which its manifest does not grant: \
+                   `[capabilities] publish = [\"TOPIC\"], or trigger = [\"TOPIC\"]`\n";
+    assert_eq!(check("publish_per_second = 1"), (1, refused.to_owned()));
 }
