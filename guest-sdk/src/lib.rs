@@ -71,6 +71,7 @@
 //! - **There is no clock, file, network or environment**, unless the manifest
 //!   grants it and the host offers it.
 
+pub mod bus;
 mod capsule;
 mod config;
 mod context;
@@ -101,8 +102,8 @@ pub use self::{
 /// What nearly every capsule needs: `use capsule_sdk::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Config, Context, Error, Json, Result, Verdict, action, capsule, debug, error, info, trace,
-        warn,
+        Config, Context, Error, Json, Result, Verdict, action, bus, capsule, debug, error, info,
+        trace, warn,
     };
 }
 

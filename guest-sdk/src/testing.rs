@@ -1,10 +1,13 @@
 //! Runs a capsule natively, so that `cargo test` tests what it decides.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::{
     Capsule, Config, Context, Level, Result, Verdict,
-    host::{self, Event, Table},
+    bus::{Refusal, Reply},
+    host::{self, Event, Recorder, Table},
 };
 
 /// One instance of a capsule, without a host.
@@ -14,7 +17,31 @@ use crate::{
 #[derive(Debug)]
 pub struct Harness<C> {
     capsule: C,
-    logs: Vec<(Level, String)>,
+    recorder: Recorder,
+}
+
+/// What a capsule published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// Where.
+    pub topic: String,
+    /// What.
+    pub payload: Vec<u8>,
+}
+
+/// What a capsule asked others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Triggered {
+    /// Whom: the interceptors of this topic.
+    pub topic: String,
+    /// What.
+    pub payload: Vec<u8>,
+    /// How long it would have waited; `None` is as long as it may.
+    pub deadline: Option<Duration>,
+    /// How many replies would have been enough; `None` waits for all.
+    pub quorum: Option<u32>,
 }
 
 /// One event on its way to a [`Harness`].
@@ -39,11 +66,9 @@ impl<C: Capsule> Harness<C> {
     /// If `config` is not a table, or the capsule's start fails.
     pub fn new(config: impl Serialize) -> Result<Self> {
         let config = Config::new(Table::new(&config)?);
-        let (capsule, logs) = host::capture(|| C::start(&config));
-        Ok(Self {
-            capsule: capsule?,
-            logs,
-        })
+        let mut recorder = Recorder::default();
+        let capsule = host::record(&mut recorder, || C::start(&config))?;
+        Ok(Self { capsule, recorder })
     }
 
     /// An event with this topic, to be sent with
@@ -57,7 +82,33 @@ impl<C: Capsule> Harness<C> {
 
     /// What the capsule has logged since it was started, oldest first.
     pub fn logs(&self) -> Vec<(Level, String)> {
-        self.logs.clone()
+        self.recorder.logs.clone()
+    }
+
+    /// What the capsule has published since it was started, oldest first;
+    /// without what was [refused](Self::refuse).
+    pub fn published(&self) -> Vec<Published> {
+        self.recorder.published.clone()
+    }
+
+    /// What the capsule has triggered since it was started, oldest first;
+    /// without what was [refused](Self::refuse).
+    pub fn triggered(&self) -> Vec<Triggered> {
+        self.recorder.triggered.clone()
+    }
+
+    /// Answers triggers of `topic` with these replies from now on. Unless it is
+    /// told otherwise nobody intercepts a topic, and there are none.
+    pub fn replies(&mut self, topic: &str, replies: impl IntoIterator<Item = Reply>) {
+        let replies = replies.into_iter().collect();
+        self.recorder.replies.insert(topic.to_owned(), replies);
+    }
+
+    /// Refuses what the capsule publishes or triggers on `topic` from now on.
+    /// Unless it is told otherwise the harness takes everything, whatever the
+    /// manifest grants.
+    pub fn refuse(&mut self, topic: &str, refusal: Refusal) {
+        self.recorder.refusals.insert(topic.to_owned(), refusal);
     }
 }
 
@@ -121,9 +172,8 @@ impl<C: Capsule> TestEvent<'_, C> {
     pub fn call(self, action: &str, payload: impl Into<Vec<u8>>) -> Result<Verdict> {
         let Self { harness, event } = self;
         let cx = Context::new(event);
-        let (verdict, logs) = host::capture(|| harness.capsule.hook(action, payload.into(), &cx));
-        harness.logs.extend(logs);
-        verdict
+        let Harness { capsule, recorder } = harness;
+        host::record(recorder, || capsule.hook(action, payload.into(), &cx))
     }
 
     /// Hands the event to the capsule, with `payload` as JSON.

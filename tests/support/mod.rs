@@ -17,6 +17,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod bus;
 #[path = "../wat/mod.rs"]
 pub mod wat;
 

@@ -7,6 +7,6 @@ mod native;
 mod wasm;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use self::native::{Event, Table, capture, log};
+pub(crate) use self::native::{Event, Recorder, Table, log, publish, record, trigger};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use self::wasm::{Event, Table, log};
+pub(crate) use self::wasm::{Event, Table, log, publish, trigger};

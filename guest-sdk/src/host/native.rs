@@ -1,11 +1,15 @@
 //! What stands in for the host where a capsule is tested natively.
 
-use std::{cell::RefCell, mem};
+use std::{cell::RefCell, collections::HashMap, mem, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::{Error, Level, Result};
+use crate::{
+    Error, Level, Result,
+    bus::{Refusal, Reply},
+    testing::{Published, Triggered},
+};
 
 /// The event a handler is asked about, as a test made it up.
 #[derive(Clone, Debug)]
@@ -25,50 +29,100 @@ pub(crate) struct Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Table(Map<String, Value>);
 
+/// What a capsule did while a harness ran it, and what it is answered.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    /// The lines it logged.
+    pub(crate) logs: Vec<(Level, String)>,
+    /// What it published.
+    pub(crate) published: Vec<Published>,
+    /// What it triggered.
+    pub(crate) triggered: Vec<Triggered>,
+    /// What it is refused, by topic.
+    pub(crate) refusals: HashMap<String, Refusal>,
+    /// The replies to its triggers, by topic.
+    pub(crate) replies: HashMap<String, Vec<Reply>>,
+}
+
 thread_local! {
-    /// The lines logged while a harness runs its capsule, `None` otherwise.
-    /// The logging macros have no handle on the harness, as they have none on
-    /// the host; a test is one thread.
-    static CAPTURED: RefCell<Option<Vec<(Level, String)>>> = const { RefCell::new(None) };
+    /// The recorder of the harness that runs its capsule, `None` while none
+    /// does. The functions of the host have no handle on the harness, as they
+    /// have none on the host; a test is one thread.
+    static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
 }
 
 /// Writes one line: to the harness that is running, or to standard error.
 pub(crate) fn log(level: Level, message: &str) {
-    let line = (level, message.to_owned());
-    let uncaptured = CAPTURED.with_borrow_mut(|lines| match lines {
-        Some(lines) => {
-            lines.push(line);
-            None
-        }
-        None => Some(line),
-    });
-    if let Some((level, message)) = uncaptured {
+    let recorded = with_recorder(|recorder| recorder.logs.push((level, message.to_owned())));
+    if recorded.is_none() {
         eprintln!("{level:?}: {message}");
     }
 }
 
-/// Runs `work` and returns the lines it logged.
-pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, Vec<(Level, String)>) {
-    /// Puts back what was there before, also when `work` panics.
-    struct Restore(Option<Vec<(Level, String)>>);
+/// Publishes to the harness that is running; without one there is no host.
+pub(crate) fn publish(topic: &str, payload: &[u8]) -> Result<(), Refusal> {
+    let published = with_recorder(|recorder| {
+        recorder.refuse(topic)?;
+        recorder.published.push(Published {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+        });
+        Ok(())
+    });
+    published.unwrap_or(Err(Refusal::Closed))
+}
 
-    impl Restore {
-        fn swap(&mut self) {
-            CAPTURED.with_borrow_mut(|lines| mem::swap(lines, &mut self.0));
-        }
+/// Asks the harness that is running; without one there is no host.
+pub(crate) fn trigger(
+    topic: &str,
+    payload: &[u8],
+    deadline_ms: u32,
+    quorum: Option<u32>,
+) -> Result<Vec<Reply>, Refusal> {
+    let replies = with_recorder(|recorder| {
+        recorder.refuse(topic)?;
+        recorder.triggered.push(Triggered {
+            topic: topic.to_owned(),
+            payload: payload.to_vec(),
+            deadline: (deadline_ms > 0).then(|| Duration::from_millis(deadline_ms.into())),
+            quorum,
+        });
+        Ok(recorder.replies.get(topic).cloned().unwrap_or_default())
+    });
+    replies.unwrap_or(Err(Refusal::Closed))
+}
+
+/// Runs `work` and has what it does recorded in `recorder`, also when it
+/// panics.
+pub(crate) fn record<T>(recorder: &mut Recorder, work: impl FnOnce() -> T) -> T {
+    /// Puts back what was there before.
+    struct Restore<'a> {
+        recorder: &'a mut Recorder,
+        before: Option<Recorder>,
     }
 
-    impl Drop for Restore {
+    impl Drop for Restore<'_> {
         fn drop(&mut self) {
-            self.swap();
+            let recorded = RECORDER.replace(self.before.take());
+            *self.recorder = recorded.unwrap_or_default();
         }
     }
 
-    let mut restore = Restore(Some(Vec::new()));
-    restore.swap();
-    let result = work();
-    let lines = CAPTURED.with_borrow_mut(|lines| lines.as_mut().map(mem::take));
-    (result, lines.unwrap_or_default())
+    let before = RECORDER.replace(Some(mem::take(recorder)));
+    let _restore = Restore { recorder, before };
+    work()
+}
+
+fn with_recorder<T>(act: impl FnOnce(&mut Recorder) -> T) -> Option<T> {
+    RECORDER.with_borrow_mut(|recorder| recorder.as_mut().map(act))
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    fn refuse(&self, topic: &str) -> Result<(), Refusal> {
+        self.refusals.get(topic).cloned().map_or(Ok(()), Err)
+    }
 }
 
 // === impl Event ===

@@ -2,8 +2,9 @@
 //! what a capsule does not ask for does not become an import of its.
 
 use crate::{
-    Level,
-    guest::bindings::capsule::host::{config, context, log as imported},
+    Level, Verdict,
+    bus::{Cause, NoReply, Refusal, Reply},
+    guest::bindings::capsule::host::{bus, config, context, log as imported, types},
 };
 
 /// The event that the running hook is asked about.
@@ -24,6 +25,22 @@ pub(crate) fn log(level: Level, message: &str) {
         Level::Error => imported::Level::Error,
     };
     imported::write(level, message);
+}
+
+/// Publishes an event of the caller's.
+pub(crate) fn publish(topic: &str, payload: &[u8]) -> Result<(), Refusal> {
+    Ok(bus::publish(topic, payload)?)
+}
+
+/// Asks the interceptors of a topic.
+pub(crate) fn trigger(
+    topic: &str,
+    payload: &[u8],
+    deadline_ms: u32,
+    quorum: Option<u32>,
+) -> Result<Vec<Reply>, Refusal> {
+    let replies = bus::trigger(topic, payload, deadline_ms, quorum)?;
+    Ok(replies.into_iter().map(Reply::from).collect())
 }
 
 // === impl Event ===
@@ -75,5 +92,70 @@ impl Table {
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         config::get(key)
+    }
+}
+
+// === impl bus ===
+
+impl From<bus::Refusal> for Refusal {
+    fn from(refusal: bus::Refusal) -> Self {
+        match refusal {
+            bus::Refusal::BadTopic(reason) => Self::BadTopic(reason),
+            bus::Refusal::NotGranted => Self::NotGranted,
+            bus::Refusal::TooManyHops => Self::TooManyHops,
+            bus::Refusal::TooOften => Self::TooOften,
+            bus::Refusal::Full(place) => Self::Full(place),
+            bus::Refusal::TooLarge(limit) => Self::TooLarge(limit),
+            bus::Refusal::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<bus::Reply> for Reply {
+    fn from(reply: bus::Reply) -> Self {
+        Self {
+            capsule: reply.capsule,
+            action: reply.action,
+            answer: reply.answer.map(Verdict::from).map_err(NoReply::from),
+        }
+    }
+}
+
+impl From<types::Verdict> for Verdict {
+    fn from(verdict: types::Verdict) -> Self {
+        match verdict {
+            types::Verdict::Continue(payload) => Self::Continue(payload),
+            types::Verdict::Final(response) => Self::Final(response),
+            types::Verdict::Deny(reason) => Self::Deny(reason),
+            types::Verdict::Skip => Self::Skip,
+        }
+    }
+}
+
+impl From<bus::NoReply> for NoReply {
+    fn from(no_reply: bus::NoReply) -> Self {
+        Self {
+            cause: no_reply.cause.into(),
+            message: no_reply.message,
+        }
+    }
+}
+
+impl From<bus::Cause> for Cause {
+    fn from(cause: bus::Cause) -> Self {
+        match cause {
+            bus::Cause::Trap => Self::Trap,
+            bus::Cause::Timeout => Self::Timeout,
+            bus::Cause::Memory => Self::Memory,
+            bus::Cause::Stack => Self::Stack,
+            bus::Cause::Output => Self::Output,
+            bus::Cause::Unavailable => Self::Unavailable,
+            bus::Cause::Quarantined => Self::Quarantined,
+            bus::Cause::Guest => Self::Guest,
+            bus::Cause::WouldBlock => Self::WouldBlock,
+            bus::Cause::Full => Self::Full,
+            bus::Cause::Late => Self::Late,
+            bus::Cause::NotNeeded => Self::NotNeeded,
+        }
     }
 }
