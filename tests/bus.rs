@@ -299,7 +299,7 @@ fn capsules_are_checked_without_a_bus() {
         assert_eq!(code, 0, "{text}");
         assert!(!text.contains("failed"), "{text}");
     }
-    let refused = "FAILED  a\nDIR/capsules/a/Capsule.toml: capsule.module: a.wasm: the component \
+    let refused = "FAILED  a\nDIR/capsules/a/Capsule.toml:5:10: capsule.module: a.wasm: the component \
                    imports `capsule:host/bus@0.1.0`, which its manifest does not grant: \
                    `[capabilities] publish = [\"TOPIC\"], or trigger = [\"TOPIC\"]`\n";
     assert_eq!(check("publish_per_second = 1"), (1, refused.to_owned()));
