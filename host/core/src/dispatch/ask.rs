@@ -106,7 +106,7 @@ impl Question<'_> {
             };
             interceptor.hook.call(call).await
         };
-        let late = || match budget <= interceptor.timeout {
+        let late = || match budget < interceptor.timeout {
             true => self.out_of_time(),
             false => HookError::new(
                 ErrorKind::Timeout,

@@ -60,7 +60,8 @@ pub struct Snapshot {
     pub triggered: u64,
     /// Times that an event was handed to a subscription.
     pub handed_out: u64,
-    /// Events and records that consumers lost.
+    /// Events and records that consumers lost, and events that were queued for
+    /// a subscription when it was dropped.
     pub lost: u64,
     /// Their bytes.
     pub lost_bytes: u64,

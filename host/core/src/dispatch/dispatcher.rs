@@ -56,9 +56,10 @@ impl Dispatcher {
         &self.shared.config
     }
 
-    /// Replaces all interceptors in one step. Events already taken in finish
-    /// with those they started with. Publishes `host.capsule.removed` for each
-    /// capsule that has none any more.
+    /// Replaces all interceptors in one step. Events already handed in, those
+    /// that wait for room among them, finish with those they started with.
+    /// Publishes `host.capsule.removed` for each capsule that has none any
+    /// more.
     pub fn install(&self, interceptors: Vec<Interceptor>) {
         let before = self.plan();
         self.shared.routing.install(interceptors);
@@ -81,7 +82,8 @@ impl Dispatcher {
         self.shared.counters.snapshot()
     }
 
-    /// Subscribes to what is taken in from now on.
+    /// Subscribes to what is handed in from now on: not to what is under way,
+    /// nor to what waits for room already.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
         Subscription::new(&self.shared, options)
     }
@@ -139,7 +141,7 @@ impl Dispatcher {
     ///
     /// [`PublishError::Full`] with the event if there is no room for it.
     pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let admission = self.check(draft)?;
+        let admission = self.admission(draft)?;
         let full = match self.shared.observers.blocked_by() {
             Some(observer) => NoRoom::Observer { observer },
             None => match self.lanes.try_enter(&admission.visit) {
@@ -158,7 +160,7 @@ impl Dispatcher {
     ///
     /// All of [`PublishError`] but `Full`.
     pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let admission = self.check(draft)?;
+        let admission = self.admission(draft)?;
         self.shared.observers.room().await;
         let tickets = self.lanes.enter(&admission.visit).await;
         Ok(self.start(admission, tickets))
@@ -205,17 +207,19 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// As [`try_submit`](Self::try_submit); `Full` only if the whole host is.
+    /// All of [`PublishError`] but `TooLargeFor`; `Full` only if the whole host
+    /// is, or an observer that publishers wait for.
     pub async fn trigger(&self, draft: Draft, gather: Gather) -> Result<Gathered, PublishError> {
         let Admission {
             draft,
             route,
-            mut visit,
+            visit,
             token: _token,
         } = self.check(draft)?;
-        visit.scopes.truncate(route.chain.lane_count());
-        (visit.announces, visit.delivers) = (false, false);
-        let entered = self.lanes.enter_some(visit, &draft.origin().ancestors);
+        let entered = match self.shared.observers.blocked_by() {
+            Some(observer) => Err(NoRoom::Observer { observer }),
+            None => self.lanes.enter_some(visit, &draft.origin().ancestors),
+        };
         let (mut tickets, refused) = match entered {
             Ok(entered) => entered,
             Err(full) => return Err(self.refuse(draft, full)),
@@ -271,10 +275,17 @@ impl Dispatcher {
         self.lanes.waiting()
     }
 
+    /// How many consumers lag: have lost something since they were last
+    /// reported, or were reported within the interval.
+    pub fn lagging(&self) -> usize {
+        self.shared.lagging.causes()
+    }
+
     pub(super) fn tell(&self, category: Category, record: impl FnOnce() -> Record) {
         self.shared.tell(category, record);
     }
 
+    /// Whether an event may be taken in, and what its chain needs for that.
     fn check(&self, draft: Draft) -> Result<Admission, PublishError> {
         if draft.topic().is_reserved() {
             return Err(PublishError::Reserved {
@@ -296,24 +307,11 @@ impl Dispatcher {
             return Err(PublishError::TooLarge { bytes, max });
         }
         let route = self.shared.routing.route(draft.topic());
-        let facts = draft.facts();
-        let mut delivers = false;
-        for subscriber in route.wanting(View::Admitted, facts) {
-            let max = subscriber.options().mailbox.max_bytes.get();
-            if bytes > max {
-                return Err(PublishError::TooLargeFor {
-                    subscription: subscriber.options().name.clone(),
-                    bytes,
-                    max,
-                });
-            }
-            delivers |= subscriber.lanes().is_none();
-        }
         let visit = Visit {
             principal: draft.principal().cloned(),
-            scopes: route.lanes(&draft).collect(),
-            announces: route.wanting(View::Raw, facts).next().is_some(),
-            delivers,
+            scopes: route.chain.lanes(&draft).collect(),
+            announces: false,
+            delivers: false,
             bytes: bytes as u64,
             is_nested: draft.origin().kind == Kind::Capsule,
         };
@@ -323,6 +321,32 @@ impl Dispatcher {
             visit,
             token,
         })
+    }
+
+    /// As [`check`](Self::check), with what those who subscribe need.
+    fn admission(&self, draft: Draft) -> Result<Admission, PublishError> {
+        let mut admission = self.check(draft)?;
+        let Admission {
+            draft,
+            route,
+            visit,
+            ..
+        } = &mut admission;
+        let (facts, bytes) = (draft.facts(), draft.size());
+        for subscriber in route.wanting(View::Admitted, facts) {
+            let max = subscriber.options().mailbox.max_bytes.get();
+            if bytes > max {
+                return Err(PublishError::TooLargeFor {
+                    subscription: subscriber.options().name.clone(),
+                    bytes,
+                    max,
+                });
+            }
+            visit.delivers |= subscriber.lanes().is_none();
+        }
+        visit.scopes.extend(route.waited_for(facts));
+        visit.announces = route.wanting(View::Raw, facts).next().is_some();
+        Ok(admission)
     }
 
     fn refuse(&self, draft: Draft, full: NoRoom) -> PublishError {

@@ -22,6 +22,13 @@ pub(super) struct Lagging {
     causes: Mutex<HashMap<Arc<str>, Tally>>,
 }
 
+/// Reports one cause. Dropped, also with the runtime it waits in, it leaves
+/// the next loss to be the first again.
+struct Follower {
+    shared: Weak<Shared>,
+    cause: Arc<str>,
+}
+
 // === impl Lagging ===
 
 impl Lagging {
@@ -49,17 +56,29 @@ impl Lagging {
         }
     }
 
-    /// Reports what was lost by `cause` now, and from then on once in an
+    /// Reports what is lost by `cause` soon, and from then on once in an
     /// interval until nothing is.
+    ///
+    /// A report may be lost by others who lag, and that be reported too. Each
+    /// is made in a task of its own, so that they do not nest.
     pub(super) fn report(shared: &Arc<Shared>, cause: Arc<str>) {
-        publish(shared, &cause);
-        let Ok(runtime) = Handle::try_current() else {
-            shared.lagging.forget(&cause);
-            return;
+        let follower = Follower {
+            shared: Arc::downgrade(shared),
+            cause,
         };
-        let (interval, shared) = (shared.lagging.interval, Arc::downgrade(shared));
-        // Ends with the dispatcher, or an interval later; nobody waits for it.
-        runtime.spawn(follow(shared, cause, interval));
+        match Handle::try_current() {
+            // Ends with the dispatcher, or an interval later; nobody waits for
+            // it.
+            Ok(runtime) => {
+                runtime.spawn(follower.follow(shared.lagging.interval));
+            }
+            // Nothing can wait here: it is said at once, unless that is within
+            // the report of another cause.
+            Err(_) if shared.lagging.causes() == 1 => {
+                follower.publish();
+            }
+            Err(_) => {}
+        }
     }
 
     /// What was lost since the last report; `None` ends the cause.
@@ -73,31 +92,46 @@ impl Lagging {
         Some(lost)
     }
 
+    /// How many causes have lost something within the interval.
+    pub(super) fn causes(&self) -> usize {
+        self.causes.lock().len()
+    }
+
     fn forget(&self, cause: &Arc<str>) {
         self.causes.lock().remove(cause);
     }
 }
 
-async fn follow(shared: Weak<Shared>, cause: Arc<str>, interval: Duration) {
-    loop {
-        sleep(interval).await;
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        if !publish(&shared, &cause) {
-            return;
+// === impl Follower ===
+
+impl Follower {
+    async fn follow(self, interval: Duration) {
+        while self.publish() {
+            sleep(interval).await;
         }
+    }
+
+    /// Says what was lost since it was said last; `false` if that is nothing.
+    fn publish(&self) -> bool {
+        let Some(shared) = self.shared.upgrade() else {
+            return false;
+        };
+        let Some(lost) = shared.lagging.take(&self.cause) else {
+            return false;
+        };
+        let report = json!({
+            "consumer": &*self.cause,
+            "lost": { "events": lost.items, "bytes": lost.bytes },
+        });
+        shared.publish_own(LAGGED, &report);
+        true
     }
 }
 
-fn publish(shared: &Arc<Shared>, cause: &Arc<str>) -> bool {
-    let Some(lost) = shared.lagging.take(cause) else {
-        return false;
-    };
-    let report = json!({
-        "consumer": &**cause,
-        "lost": { "events": lost.items, "bytes": lost.bytes },
-    });
-    shared.publish_own(LAGGED, &report);
-    true
+impl Drop for Follower {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lagging.forget(&self.cause);
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     subscribe::{Subscriber, View},
     sync::{AtomicU64, Mutex, Ordering},
     topic::TopicTree,
-    types::{Draft, Facts, Topic},
+    types::{Facts, Topic},
 };
 
 /// Topics whose route is remembered, each in the place that its hash gives it:
@@ -223,16 +223,14 @@ impl Route {
         self.subscribers.is_empty() && self.taps.is_empty()
     }
 
-    /// The lanes that an event visits: those of its chain, as the stages count
-    /// them, and then those of the subscribers that it may have to wait for.
-    pub(super) fn lanes<'a>(&'a self, draft: &'a Draft) -> impl Iterator<Item = LaneScope> {
-        let waited_for = self
-            .wanting(View::Admitted, draft.facts())
+    /// The lanes of the subscribers that an event may have to wait for, in the
+    /// order of [`wanting`](Self::wanting).
+    pub(super) fn waited_for<'a>(&'a self, facts: Facts<'a>) -> impl Iterator<Item = LaneScope> {
+        self.wanting(View::Admitted, facts)
             .filter_map(|subscriber| subscriber.lanes())
             .map(|group| LaneScope {
                 group: group.clone(),
                 session: None,
-            });
-        self.chain.lanes(draft).chain(waited_for)
+            })
     }
 }

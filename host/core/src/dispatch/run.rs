@@ -16,7 +16,7 @@ use crate::{
     hook::{HookError, Verdict},
     lane::Tickets,
     observe::{Category, Record},
-    subscribe::{Message, View},
+    subscribe::{Message, Subscriber, View},
     types::Event,
 };
 
@@ -33,6 +33,15 @@ pub struct Running {
     decided: bool,
     /// Keeps the host from ending before the event does.
     _token: TaskTrackerToken,
+}
+
+/// An admitted event on its way to a subscriber that is waited for. Dropped
+/// before it is there, it is counted as lost.
+struct Sending<'a> {
+    shared: &'a Arc<Shared>,
+    subscriber: &'a Subscriber,
+    bytes: usize,
+    is_over: bool,
 }
 
 /// Where a chain stands between two stages.
@@ -72,7 +81,8 @@ impl Running {
     /// Runs the chain to its end, and delivers what is admitted: an event is
     /// in the queue of everybody who subscribes to it when this returns,
     /// unless an earlier one of its principal is still in a chain. Waits for
-    /// subscribers that say so.
+    /// subscribers that say so; those lose an admitted event, and count it,
+    /// if the future is dropped before they have it.
     pub async fn run(mut self) -> Outcome {
         let route = self.route.clone();
         let mut progress = Progress {
@@ -198,11 +208,16 @@ impl Running {
         let first = route.chain.lane_count();
         let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
             let ticket = self.tickets.take(index);
-            let (shared, message) = (&self.shared, &message);
+            let sending = Sending {
+                shared: &self.shared,
+                subscriber,
+                bytes,
+                is_over: false,
+            };
+            let message = &message;
             async move {
                 ticket.turn().await;
-                shared.counters.handed_out();
-                shared.lost(subscriber, subscriber.send(message, bytes).await);
+                sending.send(message).await;
             }
         });
         join_all(sends.collect::<Vec<_>>()).await;
@@ -213,6 +228,26 @@ impl Drop for Running {
     fn drop(&mut self) {
         if !self.decided {
             self.shared.counters.cancelled();
+        }
+    }
+}
+
+// === impl Sending ===
+
+impl Sending<'_> {
+    async fn send(mut self, message: &Arc<Message>) {
+        let lost = self.subscriber.send(message, self.bytes).await;
+        self.is_over = true;
+        self.shared.counters.handed_out();
+        self.shared.lost(self.subscriber, lost);
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let lost = self.subscriber.give_up(self.bytes);
+            self.shared.lost(self.subscriber, lost);
         }
     }
 }

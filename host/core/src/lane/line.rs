@@ -42,12 +42,12 @@ impl<T> Line<T> {
         self.waiting.len()
     }
 
-    /// Whether whoever stands at `place`, or nowhere, may go: nobody is before
-    /// them.
+    /// Whether whoever stands at `place`, or would, may go: nobody is before
+    /// them. Those who have none yet go behind all.
     pub(super) fn lets(&self, place: Option<Place>) -> bool {
         match (self.waiting.front(), place) {
             (None, _) => true,
-            (Some(first), Some(place)) => first.place == place,
+            (Some(first), Some(place)) => first.place >= place,
             (Some(_), None) => false,
         }
     }
@@ -55,13 +55,23 @@ impl<T> Line<T> {
     /// Takes the last place.
     pub(super) fn join(&mut self, wants: T) -> Place {
         let place = self.next;
-        self.next += 1;
-        self.waiting.push_back(Waiter {
-            place,
-            wants,
-            waker: None,
-        });
+        self.join_at(place, wants);
         place
+    }
+
+    /// Takes a place that the caller knows, and nobody has.
+    pub(super) fn join_at(&mut self, place: Place, wants: T) {
+        self.next = self.next.max(place + 1);
+        let index = self.waiting.partition_point(|waiter| waiter.place < place);
+        let waker = None;
+        self.waiting.insert(
+            index,
+            Waiter {
+                place,
+                wants,
+                waker,
+            },
+        );
     }
 
     /// Has `waker` called when something changes for `place`.

@@ -31,6 +31,8 @@ pub(super) struct State<D> {
     pub(super) outbox: Outbox<Ready<D>>,
     outbox_line: Line,
     room_line: Line,
+    /// Counts those who have begun to wait.
+    arrivals: u64,
     /// Nobody may enter any more: the next one makes a new entry.
     pub(super) gone: bool,
 }
@@ -58,7 +60,18 @@ pub(super) enum Where {
 }
 
 /// A place in one of a principal's lines.
-pub(super) type Standing = (Where, Place);
+///
+/// Whoever waits stands in one line at a time, and may have to go from one to
+/// another. In those for lanes and the outbox its place is when it began to
+/// wait, so that the first to come makes way for nobody. Were it otherwise,
+/// some could make way for one another for ever.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) at: Where,
+    pub(super) place: Place,
+    /// The number of its arrival.
+    pub(super) since: Place,
+}
 
 /// Why a single lane takes no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +105,7 @@ impl<D> Tenant<D> {
                 outbox: Outbox::default(),
                 outbox_line: Line::default(),
                 room_line: Line::default(),
+                arrivals: 0,
                 gone: false,
             }),
         }
@@ -124,22 +138,21 @@ impl<D> State<D> {
         own: Option<&Standing>,
         capacity: usize,
     ) -> Option<Where> {
-        let place = |place: &Where| own.filter(|own| own.0 == *place).map(|own| own.1);
+        let since = own.map(|own| own.since);
         let full = visit.scopes.iter().find(|scope| {
-            self.lanes.get(*scope).is_some_and(|lane| {
-                let own = own.filter(|own| matches!(&own.0, Where::Lane(at) if at == *scope));
-                lane.held() >= capacity || !visit.passes(&lane.line, own.map(|own| own.1))
-            })
+            self.lanes
+                .get(*scope)
+                .is_some_and(|lane| lane.held() >= capacity || !visit.passes(&lane.line, since))
         });
         if let Some(full) = full {
             return Some(Where::Lane(full.clone()));
         }
-        let outbox_full = self.outbox.len() >= capacity
-            || !visit.passes(&self.outbox_line, place(&Where::Outbox));
+        let outbox_full = self.outbox.len() >= capacity || !visit.passes(&self.outbox_line, since);
         if visit.delivers && outbox_full {
             return Some(Where::Outbox);
         }
-        (!visit.passes(&self.room_line, place(&Where::Host))).then_some(Where::Host)
+        let in_room = own.filter(|own| own.at == Where::Host);
+        (!visit.passes(&self.room_line, in_room.map(|own| own.place))).then_some(Where::Host)
     }
 
     /// Whether a ticket of one lane alone can be taken now, by an event that
@@ -238,22 +251,31 @@ impl<D> State<D> {
         }
     }
 
-    /// Stands in line at `place`.
-    pub(super) fn join(&mut self, place: &Where) -> Place {
-        match place {
-            Where::Lane(scope) => match self.lanes.get_mut(scope) {
-                Some(lane) => lane.line.join(()),
-                // One waits only for a lane that is there.
-                None => 0,
-            },
-            Where::Outbox => self.outbox_line.join(()),
-            Where::Host => self.room_line.join(()),
+    /// Stands in line for `at`: one who began to wait as number `since`, or
+    /// does now.
+    pub(super) fn join(&mut self, at: Where, since: Option<Place>) -> Standing {
+        let since = since.unwrap_or_else(|| {
+            self.arrivals += 1;
+            self.arrivals
+        });
+        let mut place = since;
+        match &at {
+            // One waits only for a lane that is there.
+            Where::Lane(scope) => {
+                if let Some(lane) = self.lanes.get_mut(scope) {
+                    lane.line.join_at(since, ());
+                }
+            }
+            Where::Outbox => self.outbox_line.join_at(since, ()),
+            // Who is first here asks for the host's room already.
+            Where::Host => place = self.room_line.join(()),
         }
+        Standing { at, place, since }
     }
 
     /// Has `waker` called when something changes at `place`.
-    pub(super) fn keep(&mut self, (place, number): &Standing, waker: &Waker) {
-        let line = match place {
+    pub(super) fn keep(&mut self, standing: &Standing, waker: &Waker) {
+        let line = match &standing.at {
             Where::Lane(scope) => match self.lanes.get_mut(scope) {
                 Some(lane) => &mut lane.line,
                 None => return,
@@ -261,22 +283,22 @@ impl<D> State<D> {
             Where::Outbox => &mut self.outbox_line,
             Where::Host => &mut self.room_line,
         };
-        line.keep(*number, waker);
+        line.keep(standing.place, waker);
     }
 
     /// Gives a place in a line up, and wakes the next one there.
-    pub(super) fn leave(&mut self, (place, number): &Standing, wakers: &mut Wakers) {
-        match place {
+    pub(super) fn leave(&mut self, standing: &Standing, wakers: &mut Wakers) {
+        match &standing.at {
             Where::Lane(scope) => self.change(scope, wakers, |lane| {
-                lane.line.leave(*number);
+                lane.line.leave(standing.place);
                 None
             }),
             Where::Outbox => {
-                self.outbox_line.leave(*number);
+                self.outbox_line.leave(standing.place);
                 wakers.extend(self.outbox_line.first());
             }
             Where::Host => {
-                self.room_line.leave(*number);
+                self.room_line.leave(standing.place);
                 wakers.extend(self.room_line.first());
             }
         }

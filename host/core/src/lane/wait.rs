@@ -63,12 +63,15 @@ impl<'a, D: Deliver> Waiting<'a, D> {
             }
         }
         let place = obstacle.unwrap_or(Where::Host);
-        if own.is_none_or(|(at, _)| *at != place) {
-            if let Some((_, at)) = self.at.take() {
-                state.leave(&at, wakers);
+        if own.is_none_or(|own| own.at != place) {
+            let left = self.at.take().map(|(_, left)| left);
+            if let Some(left) = &left {
+                state.leave(left, wakers);
+                // Room is not kept while waiting for something else.
+                self.lanes.room.withdraw(&mut self.room);
             }
-            let number = state.join(&place);
-            self.at = Some((tenant.clone(), (place, number)));
+            let standing = state.join(place, left.map(|left| left.since));
+            self.at = Some((tenant.clone(), standing));
             return self.advance(tenant, state, wakers, cx);
         }
         if let Some((_, at)) = &self.at {

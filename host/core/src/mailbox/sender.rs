@@ -103,6 +103,16 @@ impl<T> Sender<T> {
             .with(|state, afterwards| state.push(principal, bytes, item, held, afterwards))
     }
 
+    /// Counts an item of so many bytes as lost, that waited for room and will
+    /// not be pushed any more, and says what was lost; nothing where the
+    /// mailbox is closed. 0 bytes count as 1.
+    pub fn give_up(&self, bytes: usize) -> Option<Tally> {
+        let bytes = bytes.max(1);
+        self.shared()
+            .with(|state, afterwards| state.give_up(bytes, afterwards))
+            .then(|| Tally::one(bytes))
+    }
+
     /// Holds room for one item of so many bytes, if it is there now and nobody
     /// waits for it; 0 bytes count as 1. Does not block.
     ///

@@ -150,6 +150,20 @@ impl<T> State<T> {
         lost
     }
 
+    /// Counts an item as lost that waited for room and will not be pushed any
+    /// more. `false` if nothing is counted, as the mailbox is closed.
+    pub(super) fn give_up(&mut self, bytes: usize, afterwards: &mut Afterwards<T>) -> bool {
+        let is_open = self.closed.is_none();
+        if is_open {
+            let size = Tally::one(bytes);
+            self.pushed += size;
+            self.lost.given_up += size;
+            self.untold += size;
+            afterwards.wake(self.receiver.take());
+        }
+        is_open
+    }
+
     /// Drops oldest items until there is room.
     fn make_room(&mut self, bytes: usize, afterwards: &mut Afterwards<T>) -> Tally {
         let mut lost = Tally::default();

@@ -17,8 +17,8 @@ pub struct Tally {
 /// and `queued`, exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// What was pushed while the mailbox was open; a push that is told
-    /// `Closed` is not counted.
+    /// What was pushed, or given up, while the mailbox was open; a push that
+    /// is told `Closed` is not counted.
     pub pushed: Tally,
     /// What the receiver got.
     pub delivered: Tally,
@@ -48,6 +48,9 @@ pub struct Losses {
     pub too_large: Tally,
     /// Found no room, and closed the mailbox by that: one item at most.
     pub lagged: Tally,
+    /// Was to be pushed once there is room, and then its publisher waited no
+    /// longer.
+    pub given_up: Tally,
     /// Was queued when the receiver closed the mailbox or was dropped.
     pub discarded: Tally,
 }
@@ -96,6 +99,11 @@ impl AddAssign for Tally {
 impl Losses {
     /// All of them together.
     pub fn total(&self) -> Tally {
-        self.dropped_oldest + self.dropped_newest + self.too_large + self.lagged + self.discarded
+        self.dropped_oldest
+            + self.dropped_newest
+            + self.too_large
+            + self.lagged
+            + self.given_up
+            + self.discarded
     }
 }

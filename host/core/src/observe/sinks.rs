@@ -88,27 +88,35 @@ impl Observers {
     /// Waits until no observer that blocks is full. Ready at once where none
     /// blocks.
     pub(crate) async fn room(&self) {
-        while let Some(full) = self.full() {
+        let mut full = self.full(|sender| sender.try_reserve(1).is_ok());
+        while let Some(sink) = full {
             // Holds nothing while it waits, so it holds up nobody.
-            let _turn = full.sender.room(1).await;
+            let Ok(turn) = sink.sender.room(1).await else {
+                return;
+            };
+            // Whose turn it is goes before those behind, here and at others:
+            // two who made way for each other would do so for ever.
+            full = self.full(|sender| sender.try_reserve_in_turn(1, &turn).is_ok());
         }
     }
 
     /// The name of an observer that blocks and is full.
     pub(crate) fn blocked_by(&self) -> Option<Arc<str>> {
-        self.full().map(|sink| sink.name.clone())
+        self.full(|sender| sender.try_reserve(1).is_ok())
+            .map(|sink| sink.name.clone())
     }
 
     pub(super) fn remove(&self, sink: &Arc<Sink>) {
         self.change(|sinks| sinks.retain(|other| !Arc::ptr_eq(other, sink)));
     }
 
-    fn full(&self) -> Option<Arc<Sink>> {
+    /// The first that blocks and in which there `is_room` for nobody.
+    fn full(&self, is_room: impl Fn(&Sender<Record>) -> bool) -> Option<Arc<Sink>> {
         if self.wanted.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let sinks = self.sinks.load();
-        let is_full = |sink: &&Arc<Sink>| sink.blocks && sink.sender.try_reserve(1).is_err();
+        let is_full = |sink: &&Arc<Sink>| sink.blocks && !is_room(&sink.sender);
         sinks.iter().find(is_full).cloned()
     }
 

@@ -99,6 +99,12 @@ impl Subscriber {
             Ok(None) | Err(_) => self.push(message, bytes),
         }
     }
+
+    /// Counts a message as lost that will not be sent any more. Says what was
+    /// lost.
+    pub(crate) fn give_up(&self, bytes: usize) -> Option<Tally> {
+        self.sender.give_up(bytes)
+    }
 }
 
 impl PartialEq for Subscriber {

@@ -1,5 +1,11 @@
 //! Publishers that wait for room.
 
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::Wake,
+};
+
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 
 use super::*;
@@ -137,6 +143,114 @@ async fn one_who_is_called_and_leaves_calls_the_next() {
     assert!(moves_on.await.is_err());
     drop(other);
     assert_empty(&lanes);
+}
+
+/// Polls those who wait until nobody is woken any more. Says who entered, in
+/// that order.
+fn poll_all(waiting: &mut Vec<(usize, Entering<'_>)>) -> Vec<(usize, Tickets<Note>)> {
+    let mut entered = Vec::new();
+    for _round in 0..100 {
+        let mut woken = false;
+        waiting.retain_mut(|(number, entering)| {
+            if !entering.is_woken() {
+                return true;
+            }
+            woken = true;
+            match entering.poll() {
+                Some(tickets) => entered.push((*number, tickets)),
+                None => return true,
+            }
+            false
+        });
+        if !woken {
+            return entered;
+        }
+    }
+    panic!("they make way for one another for ever");
+}
+
+/// One who waits, polled by hand.
+struct Entering<'a> {
+    future: Pin<Box<dyn Future<Output = Tickets<Note>> + 'a>>,
+    woken: Arc<Woken>,
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<'a> Entering<'a> {
+    fn new(lanes: &'a Arc<Lanes<Note>>, visit: &'a Visit) -> Self {
+        Self {
+            future: Box::pin(lanes.enter(visit)),
+            woken: Arc::new(Woken(AtomicBool::new(true))),
+        }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+
+    fn poll(&mut self) -> Option<Tickets<Note>> {
+        self.woken.0.store(false, Ordering::Relaxed);
+        let waker = Waker::from(self.woken.clone());
+        let mut context = Context::from_waker(&waker);
+        match self.future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(tickets) => Some(tickets),
+            std::task::Poll::Pending => None,
+        }
+    }
+}
+
+/// Rule: publishers that wait for the same lane go in the order in which they
+/// came, and one who must go to another line makes nobody go in circles.
+#[test]
+fn those_who_wait_for_several_lanes_do_not_chase_one_another() {
+    let lanes = lanes(2);
+    let [one, two, three] = groups();
+    let both = visit(None, &[&one, &two, &three]);
+    let wants = [&both, &visit(None, &[&two, &three]), &both, &both, &both];
+    // What lets them go on, in every order of three lanes.
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for order in orders {
+        let mut held: Vec<_> = [&one, &two, &three]
+            .map(|group| [(); 2].map(|()| lanes.try_enter(&visit(None, &[group])).unwrap()))
+            .into_iter()
+            .map(Some)
+            .collect();
+        let mut waiting: Vec<_> = wants
+            .iter()
+            .map(|visit| Entering::new(&lanes, visit))
+            .enumerate()
+            .collect();
+        assert!(poll_all(&mut waiting).is_empty());
+        let mut under_way = Vec::new();
+        for lane in order {
+            under_way.extend(poll_all(&mut waiting));
+            held[lane] = None;
+        }
+        let mut entered = Vec::new();
+        while entered.len() < wants.len() {
+            under_way.extend(poll_all(&mut waiting));
+            assert!(!under_way.is_empty(), "none of them is called");
+            entered.extend(under_way.drain(..).map(|(number, _)| number));
+        }
+        // The second wants less: it may go before the first.
+        entered.retain(|number| *number != 1);
+        assert_eq!(entered, [0, 2, 3, 4], "{order:?}");
+        assert_empty(&lanes);
+    }
 }
 
 #[tokio::test]

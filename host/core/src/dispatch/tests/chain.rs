@@ -1,120 +1,7 @@
-//! The rules of chains, each quoted by the test that fails without it.
-
-use std::{
-    future::pending,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::task::JoinSet;
+//! The rules of chains: who is asked, in what order, and what the answers come
+//! to.
 
 use super::*;
-use crate::{
-    hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict},
-    quarantine::{Quarantine, QuarantineConfig},
-    types::{Draft, Pattern, Principal, Topic},
-};
-
-/// What a test double answers.
-#[derive(Clone, Debug)]
-enum Answer {
-    Say(Verdict),
-    Append(&'static str),
-    Fail(ErrorKind),
-    Hang,
-    /// Answers after this many milliseconds.
-    Slow(u64),
-    Panic,
-}
-
-#[derive(Debug)]
-struct Double {
-    answer: Answer,
-    running: Arc<AtomicUsize>,
-    overlaps: Arc<AtomicUsize>,
-    seen: Arc<Mutex<Vec<(String, u64)>>>,
-}
-
-impl Hook for Double {
-    fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
-            if self.running.fetch_add(1, Ordering::Relaxed) > 0 {
-                self.overlaps.fetch_add(1, Ordering::Relaxed);
-            }
-            let _running = Running(self.running.clone());
-            self.seen
-                .lock()
-                .push((call.action.to_owned(), call.event.seq));
-            match &self.answer {
-                Answer::Say(verdict) => Ok(verdict.clone()),
-                Answer::Append(text) => {
-                    let mut payload = call.payload.to_vec();
-                    payload.extend_from_slice(text.as_bytes());
-                    Ok(Verdict::Continue(Some(payload.into())))
-                }
-                Answer::Fail(kind) => Err(HookError::new(*kind, "broken")),
-                Answer::Hang => pending().await,
-                Answer::Slow(ms) => {
-                    tokio::time::sleep(Duration::from_millis(*ms)).await;
-                    Ok(Verdict::Continue(None))
-                }
-                Answer::Panic => panic!("by request"),
-            }
-        })
-    }
-}
-
-struct Running(Arc<AtomicUsize>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// An interceptor of capsule `id` on every topic, which answers `answer`.
-fn interceptor(id: &str, answer: Answer) -> Interceptor {
-    Interceptor {
-        capsule: id.into(),
-        event: Pattern::new(">").unwrap(),
-        action: "act".into(),
-        priority: 100,
-        on_error: OnError::Continue,
-        mode: Mode::Enforce,
-        timeout: Duration::from_secs(1),
-        order: Order::Principal,
-        quarantine: None,
-        hook: Arc::new(Double {
-            answer,
-            running: Arc::default(),
-            overlaps: Arc::default(),
-            seen: Arc::default(),
-        }),
-    }
-}
-
-fn keep() -> Answer {
-    Answer::Say(Verdict::Continue(None))
-}
-
-fn deny(reason: &str) -> Answer {
-    Answer::Say(Verdict::Deny(reason.into()))
-}
-
-fn dispatcher(interceptors: impl IntoIterator<Item = Interceptor>) -> Dispatcher {
-    let dispatcher = Dispatcher::new(DispatchConfig::default());
-    dispatcher.install(interceptors.into_iter().collect());
-    dispatcher
-}
-
-fn draft() -> Draft {
-    Draft::new(Topic::new("a.b").unwrap()).with_payload("x")
-}
 
 async fn outcome(interceptors: impl IntoIterator<Item = Interceptor>) -> Outcome {
     dispatcher(interceptors).request(draft()).await.unwrap()
@@ -352,10 +239,8 @@ async fn a_quarantined_guard_denies_without_being_asked() {
         on_error: OnError::Deny,
         quarantine: Some(quarantine),
         hook: Arc::new(Double {
-            answer: Answer::Hang,
-            running: Arc::default(),
-            overlaps: Arc::default(),
             seen: seen.clone(),
+            ..Double::new(Answer::Hang)
         }),
         ..interceptor("a", keep())
     };
@@ -394,10 +279,9 @@ async fn one_principals_events_keep_their_order_and_others_do_not_wait() {
     let overlaps = Arc::new(AtomicUsize::new(0));
     let double = Interceptor {
         hook: Arc::new(Double {
-            answer: Answer::Slow(100),
-            running: Arc::default(),
             overlaps: overlaps.clone(),
             seen: seen.clone(),
+            ..Double::new(Answer::Slow(100))
         }),
         ..interceptor("a", keep())
     };
@@ -407,7 +291,7 @@ async fn one_principals_events_keep_their_order_and_others_do_not_wait() {
         .collect();
     // The last to be taken in is the first to be polled.
     running.reverse();
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let outcomes: JoinSet<_> = running.into_iter().map(|event| event.run()).collect();
     outcomes.join_all().await;
 
@@ -417,9 +301,9 @@ async fn one_principals_events_keep_their_order_and_others_do_not_wait() {
     assert_eq!(started.elapsed(), Duration::from_secs(1));
     assert_eq!(dispatcher.lanes(), 0, "an idle principal costs nothing");
 
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let outcomes: JoinSet<_> = (0..10)
-        .map(|n| draft().with_principal(Principal::new(&format!("p{n}")).unwrap()))
+        .map(|n| draft().with_principal(principal(&format!("p{n}"))))
         .map(|draft| dispatcher.try_submit(draft).unwrap().run())
         .collect();
     outcomes.join_all().await;
@@ -473,7 +357,7 @@ async fn what_needs_no_order_has_a_full_lane_too() {
         dispatcher.try_submit(draft()),
         Err(PublishError::Full { .. })
     ));
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let outcomes: JoinSet<_> = taken.into_iter().map(|event| event.run()).collect();
     outcomes.join_all().await;
     assert_eq!(
@@ -526,7 +410,7 @@ async fn a_cancelled_event_is_counted_and_leaves_nothing() {
 async fn a_publisher_waits_for_the_outcome_or_does_not() {
     let slow = || interceptor("a", Answer::Slow(100));
     let dispatcher = dispatcher([slow(), interceptor("b", deny("no"))]);
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     dispatcher.publish(draft()).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
 
@@ -586,9 +470,9 @@ async fn order_says_what_waits_for_what() {
             ..interceptor("a", Answer::Slow(100))
         };
         let dispatcher = dispatcher([slow]);
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let outcomes: JoinSet<_> = ["s1", "s2", "s1", "s2"]
-            .map(|session| crate::types::Name::new(session).unwrap())
+            .map(name)
             .into_iter()
             .map(|session| {
                 dispatcher
