@@ -181,3 +181,38 @@ fn no_schedule_loses_a_call_when_one_who_waits_gives_up() {
         4,
     );
 }
+
+/// Rule: those who wait for several lanes go on when there is room, whoever
+/// else waits for some of them.
+#[test]
+fn no_schedule_has_those_who_wait_for_several_lanes_chase_one_another() {
+    shuttle::check_pct(
+        || {
+            let lanes = lanes(1);
+            let groups = groups::<3>();
+            let wants: [&[usize]; 5] = [&[0, 1, 2], &[1, 2], &[0, 1], &[2], &[0, 2]];
+            let threads: Vec<_> = wants
+                .into_iter()
+                .map(|wants| {
+                    let (lanes, groups) = (lanes.clone(), groups.clone());
+                    thread::spawn(move || {
+                        let wants: Vec<_> = wants.iter().map(|at| &groups[*at]).collect();
+                        block_on(async {
+                            for _ in 0..2 {
+                                let tickets = lanes.enter(&visit(None, &wants)).await;
+                                yield_now().await;
+                                drop(tickets);
+                            }
+                        });
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_empty(&lanes);
+        },
+        SCHEDULES,
+        4,
+    );
+}

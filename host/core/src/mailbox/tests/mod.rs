@@ -3,6 +3,8 @@
 mod accounting;
 mod line;
 mod policies;
+#[cfg(shuttle)]
+mod schedules;
 mod threads;
 
 use std::{
