@@ -134,6 +134,20 @@ impl Visit {
     pub(super) fn passes(&self, line: &Line, own: Option<Place>) -> bool {
         self.is_nested || line.lets(own)
     }
+
+    /// Where `place` comes in the order in which places are asked for room.
+    pub(super) fn order_of(&self, place: &Where) -> usize {
+        let lanes = self.scopes.len();
+        match place {
+            Where::Lane(scope) => self
+                .scopes
+                .iter()
+                .position(|other| other == scope)
+                .unwrap_or(lanes),
+            Where::Outbox => lanes,
+            Where::Host => lanes + 1,
+        }
+    }
 }
 
 // === impl Lanes ===

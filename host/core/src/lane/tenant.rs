@@ -118,28 +118,35 @@ impl<D> State<D> {
     /// The first place without room for `visit` by a publisher who stands at
     /// `own`; `Host` if only the host's own bound is left to ask, and somebody
     /// of this principal asks already. `None`: nothing here is in the way.
+    ///
+    /// Those who wait at a place that the publisher has passed came there
+    /// later and are no obstacle. Otherwise, of two publishers who wait at two
+    /// places each would go and stand behind the other, for ever.
     pub(super) fn obstacle(
         &self,
         visit: &Visit,
         own: Option<&Standing>,
         capacity: usize,
     ) -> Option<Where> {
-        let place = |place: &Where| own.filter(|own| own.0 == *place).map(|own| own.1);
-        let full = visit.scopes.iter().find(|scope| {
-            self.lanes.get(*scope).is_some_and(|lane| {
-                let own = own.filter(|own| matches!(&own.0, Where::Lane(at) if at == *scope));
-                lane.held() >= capacity || !visit.passes(&lane.line, own.map(|own| own.1))
-            })
+        let at = own.map_or(0, |(place, _)| visit.order_of(place));
+        let lets = |order: usize, line: &Line| {
+            let own = own.filter(|_| order == at).map(|own| own.1);
+            order < at || visit.passes(line, own)
+        };
+        let full = (0..).zip(&visit.scopes).find(|(order, scope)| {
+            let lane = self.lanes.get(*scope);
+            lane.is_some_and(|lane| lane.held() >= capacity || !lets(*order, &lane.line))
         });
-        if let Some(full) = full {
+        if let Some((_, full)) = full {
             return Some(Where::Lane(full.clone()));
         }
-        let outbox_full = self.outbox.len() >= capacity
-            || !visit.passes(&self.outbox_line, place(&Where::Outbox));
+        let is_free = |place: &Where, line: &Line| lets(visit.order_of(place), line);
+        let outbox_full =
+            self.outbox.len() >= capacity || !is_free(&Where::Outbox, &self.outbox_line);
         if visit.delivers && outbox_full {
             return Some(Where::Outbox);
         }
-        (!visit.passes(&self.room_line, place(&Where::Host))).then_some(Where::Host)
+        (!is_free(&Where::Host, &self.room_line)).then_some(Where::Host)
     }
 
     /// Whether a ticket of one lane alone can be taken now, by an event that
