@@ -124,6 +124,41 @@ async fn publishers_that_wait_go_in_order_and_none_is_forgotten() {
     assert_empty(&lanes);
 }
 
+/// Of two who wait at two places, neither goes back to stand behind the other:
+/// they would change places for ever, and nobody else would ever run.
+#[tokio::test]
+async fn publishers_that_wait_at_several_places_all_come_through_in_order() {
+    const EVENTS: usize = 40;
+    let lanes = lanes(4);
+    let groups = groups::<4>();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut publishers = JoinSet::new();
+    for number in 0..EVENTS {
+        let (lanes, order, groups) = (lanes.clone(), order.clone(), groups.clone());
+        publishers.spawn(async move {
+            let groups: Vec<_> = groups.iter().collect();
+            let visit = Visit {
+                delivers: true,
+                ..visit(None, &groups)
+            };
+            let mut tickets = lanes.enter(&visit).await;
+            for index in 0..groups.len() {
+                tickets.turn(index).await;
+                yield_now().await;
+                tickets.release(index);
+            }
+            tickets.deliver(Note(order, number));
+        });
+    }
+    // In a livelock everybody is always ready, so no clock would end it.
+    for _ in 0..100_000 {
+        yield_now().await;
+        while publishers.try_join_next().is_some() {}
+    }
+    assert_eq!(*order.lock(), (0..EVENTS).collect::<Vec<_>>());
+    assert_empty(&lanes);
+}
+
 #[tokio::test]
 async fn one_who_is_called_and_leaves_calls_the_next() {
     let lanes = lanes(1);
