@@ -6,6 +6,7 @@ mod features;
 mod newborn;
 mod report;
 mod setup;
+mod stress;
 mod test;
 mod workspace;
 
@@ -29,6 +30,8 @@ enum Command {
     Capsules(setup::Options),
     /// Run the example capsules over real events.
     Demo(setup::Options),
+    /// Put the host's core under load, and say what it claims and what is seen.
+    Stress(stress::Options),
     /// Check and test everything.
     Test(test::Options),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Capsules(options) => capsules::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Stress(options) => stress::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

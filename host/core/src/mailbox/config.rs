@@ -67,7 +67,7 @@ impl Quantum {
     }
 
     /// How many bytes.
-    pub fn get(self) -> usize {
+    pub const fn get(self) -> usize {
         self.0
     }
 }
