@@ -50,7 +50,11 @@ pub enum ScanError {
 /// A place in a manifest: its path, and the line and column of a value where
 /// the file sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At {
+pub struct At(Box<Location>);
+
+/// Boxed, so that an error is no larger than what it is returned instead of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Location {
     path: PathBuf,
     place: Option<(usize, usize)>,
 }
@@ -173,17 +177,18 @@ pub enum CapsuleError {
 impl At {
     /// The value of `key` in `manifest`, which lies at `path`.
     pub(super) fn new(path: &Path, manifest: &Manifest, key: &str) -> Self {
-        Self {
+        Self(Box::new(Location {
             path: path.to_owned(),
             place: manifest.place(key),
-        }
+        }))
     }
 }
 
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        match self.place {
+        let Location { path, place } = &*self.0;
+        write!(f, "{}", path.display())?;
+        match place {
             Some((line, column)) => write!(f, ":{line}:{column}"),
             None => Ok(()),
         }

@@ -44,27 +44,49 @@ const FALLS_BEHIND: f64 = 0.3;
 /// The payload of an event that counts as much as one turn serves.
 const A_TURN: usize = Quantum::MIN.get() - ENVELOPE_BYTES - TOPIC.len();
 
-/// How large a neighbourhood.
+/// How large the neighbourhoods are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
+    /// Where latency is looked at.
+    latency: Crowd,
+    /// Where fairness is, with everybody having something queued.
+    fairness: Crowd,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Crowd {
+    /// Principals beside the noisy one.
     quiet: usize,
+    /// How long they publish.
     span: Duration,
 }
 
 pub(crate) const FULL: Scale = Scale {
-    quiet: 99,
-    span: Duration::from_secs(60),
+    latency: Crowd {
+        quiet: 99,
+        span: Duration::from_secs(60),
+    },
+    fairness: Crowd {
+        quiet: 99,
+        span: Duration::from_secs(60),
+    },
 };
 
 pub(crate) const SHORT: Scale = Scale {
-    quiet: 99,
-    span: Duration::from_secs(20),
+    latency: Crowd {
+        quiet: 99,
+        span: Duration::from_secs(15),
+    },
+    fairness: Crowd {
+        quiet: 9,
+        span: Duration::from_secs(60),
+    },
 };
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
 struct Load {
-    scale: Scale,
+    crowd: Crowd,
     has_noise: bool,
     /// Events a second of each quiet principal, on average.
     rate: f64,
@@ -114,7 +136,7 @@ struct Reader {
 pub(crate) fn run(scale: Scale) -> Result<Findings, StressError> {
     let mut findings = Findings::new();
     let calm = Load {
-        scale,
+        crowd: scale.latency,
         has_noise: false,
         rate: 2.0,
         payload: (A_TURN, A_TURN),
@@ -124,6 +146,7 @@ pub(crate) fn run(scale: Scale) -> Result<Findings, StressError> {
     };
     latency(&mut findings, calm)?;
     let saturated = Load {
+        crowd: scale.fairness,
         has_noise: true,
         rate: 5.0,
         payload: (256, 2048),
@@ -134,7 +157,6 @@ pub(crate) fn run(scale: Scale) -> Result<Findings, StressError> {
             max_items: NonZeroUsize::MAX,
             ..MailboxConfig::default()
         },
-        ..calm
     };
     fairness(&mut findings, saturated)?;
     Ok(findings)
@@ -142,7 +164,7 @@ pub(crate) fn run(scale: Scale) -> Result<Findings, StressError> {
 
 fn latency(findings: &mut Findings, calm: Load) -> Result<(), StressError> {
     let (without, with) = calm.with_and_without_noise()?;
-    let Scale { quiet, span } = calm.scale;
+    let Crowd { quiet, span } = calm.crowd;
     let (before, after) = (p99(&without.outcome_us), p99(&with.outcome_us));
     findings.exact(
         format!("{quiet} wait no longer for outcomes beside one at 50 times their rate, {span:?}"),
@@ -185,7 +207,7 @@ fn latency(findings: &mut Findings, calm: Load) -> Result<(), StressError> {
 
 fn fairness(findings: &mut Findings, saturated: Load) -> Result<(), StressError> {
     let seen = saturated.run()?;
-    let all = saturated.scale.quiet + 1;
+    let all = saturated.crowd.quiet + 1;
     let index = jain(&seen.bytes_while_backlogged);
     let least = seen.bytes_while_backlogged.iter().min().copied();
     findings.exact(
@@ -271,7 +293,7 @@ impl Load {
         let subscription = dispatcher.subscribe(options);
 
         let epoch = Instant::now();
-        let seen = Arc::new(Mutex::new(Seen::new(self.scale.quiet + 1)));
+        let seen = Arc::new(Mutex::new(Seen::new(self.crowd.quiet + 1)));
         let reader = Reader {
             load: self,
             epoch,
@@ -280,7 +302,7 @@ impl Load {
         let mut reading = JoinSet::new();
         reading.spawn(reader.read(subscription));
         let mut publishing = JoinSet::new();
-        let publishers = self.scale.quiet + usize::from(self.has_noise);
+        let publishers = self.crowd.quiet + usize::from(self.has_noise);
         for (index, principal) in (0..).zip(principals("p", publishers)?) {
             let publisher = Publisher {
                 load: self,
@@ -303,7 +325,7 @@ impl Load {
     }
 
     fn is_noisy(self, index: usize) -> bool {
-        index == self.scale.quiet
+        index == self.crowd.quiet
     }
 
     fn payload_of(self, index: usize) -> usize {
@@ -314,7 +336,7 @@ impl Load {
     /// What the reader takes in a second.
     fn bandwidth(self) -> f64 {
         let size = |index| (ENVELOPE_BYTES + TOPIC.len() + self.payload_of(index)) as f64;
-        let published: f64 = (0..self.scale.quiet).map(size).sum();
+        let published: f64 = (0..self.crowd.quiet).map(size).sum();
         published * self.rate * self.reader
     }
 }
@@ -331,7 +353,7 @@ impl Publisher {
         let mut next = epoch + dice.pause(rate);
         let running = TaskTracker::new();
         for number in 0.. {
-            if next > epoch + load.scale.span {
+            if next > epoch + load.crowd.span {
                 break;
             }
             sleep_until(next).await;
@@ -371,10 +393,10 @@ impl Reader {
     async fn read(self, mut subscription: Subscription) {
         let Self { load, epoch, seen } = self;
         let bandwidth = load.bandwidth();
-        let end = epoch + load.scale.span + Duration::from_secs(1);
+        let end = epoch + load.crowd.span + Duration::from_secs(1);
         let mut free = epoch;
         while Instant::now() < end {
-            let backlogged = subscription.stats().principals == load.scale.quiet + 1;
+            let backlogged = subscription.stats().principals == load.crowd.quiet + 1;
             let Ok(Some(received)) = timeout_at(end, subscription.recv()).await else {
                 return;
             };

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use tokio::{task::coop::consume_budget, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
@@ -84,6 +84,9 @@ impl Running {
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
     pub async fn run(mut self) -> Outcome {
+        // Where no hook ever waits, a publisher in a loop would keep its
+        // thread from everybody else.
+        consume_budget().await;
         let route = self.route.clone();
         let mut progress = Progress {
             payload: self.event.payload.clone(),
