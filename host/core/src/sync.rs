@@ -5,17 +5,20 @@
 #[cfg(shuttle)]
 pub(crate) use {
     self::explored::Mutex,
-    shuttle::sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    shuttle::sync::{
+        MutexGuard,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 #[cfg(not(shuttle))]
 pub(crate) use {
-    parking_lot::Mutex,
-    std::sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    parking_lot::{Mutex, MutexGuard},
+    std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 #[cfg(shuttle)]
 mod explored {
-    use shuttle::sync::MutexGuard;
+    use super::MutexGuard;
 
     /// A lock with the interface of the real one.
     #[derive(Debug, Default)]
@@ -31,4 +34,11 @@ mod explored {
             self.0.lock().unwrap()
         }
     }
+}
+
+/// How many schedules each test plays; `CAPSULE_SCHEDULES` says otherwise.
+#[cfg(all(shuttle, test))]
+pub(crate) fn schedules() -> usize {
+    let asked = std::env::var("CAPSULE_SCHEDULES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(500)
 }

@@ -75,6 +75,10 @@ pub struct DispatchSettings {
     /// Their bytes: payloads, texts, and 256 for each. Default 256 MiB, at
     /// most 1 TiB less a byte.
     pub in_flight_bytes: NonZeroU64,
+    /// Events of one principal under way. Default 16384.
+    pub in_flight_events_per_principal: NonZeroU32,
+    /// Their bytes. Default 64 MiB; one event may have more.
+    pub in_flight_bytes_per_principal: NonZeroU64,
     /// How long the hooks of one chain may take together, in milliseconds.
     /// Default 5000.
     pub chain_deadline_ms: NonZeroU64,
@@ -107,7 +111,7 @@ pub struct QuarantineSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct HookSettings {
     /// Requests that may wait in the queue of one subscriber; one that has no
-    /// room for the next is disconnected. Default 256.
+    /// room for the next is disconnected. Default 10000.
     pub subscriber_queue: NonZeroUsize,
     /// Questions that may be open in all. Default 10000.
     pub max_waiting: NonZeroUsize,
@@ -171,6 +175,8 @@ impl Default for DispatchSettings {
             max_lanes_per_capsule: dispatch.lanes.max_lanes_per_capsule,
             in_flight_events: const { NonZeroU32::new(65_536).unwrap() },
             in_flight_bytes: const { NonZeroU64::new(256 * MIB as u64).unwrap() },
+            in_flight_events_per_principal: const { NonZeroU32::new(16_384).unwrap() },
+            in_flight_bytes_per_principal: const { NonZeroU64::new(64 * MIB as u64).unwrap() },
             chain_deadline_ms: const { NonZeroU64::new(5000).unwrap() },
             max_hops: dispatch.max_hops,
             lag_report_interval_ms: const { NonZeroU64::new(10_000).unwrap() },
@@ -189,6 +195,10 @@ impl DispatchSettings {
                 in_flight: RoomUse {
                     events: self.in_flight_events.get().into(),
                     bytes: self.in_flight_bytes.get(),
+                },
+                in_flight_per_principal: RoomUse {
+                    events: self.in_flight_events_per_principal.get().into(),
+                    bytes: self.in_flight_bytes_per_principal.get(),
                 },
             },
             chain_deadline: Duration::from_millis(self.chain_deadline_ms.get()),

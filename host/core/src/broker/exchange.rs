@@ -39,7 +39,8 @@ pub struct Broker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokerConfig {
     /// How many requests may wait in the queue of one subscriber; one that
-    /// has no room for the next is disconnected. Default 256.
+    /// has no room for the next is disconnected. Default 10,000: as many as
+    /// may be open, so that no burst of questions is taken for lagging.
     pub subscriber_queue: NonZeroUsize,
     /// How many questions may be open in all. Default 10,000.
     pub max_waiting: NonZeroUsize,
@@ -109,7 +110,7 @@ struct Waiter<'a> {
 impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
-            subscriber_queue: const { NonZeroUsize::new(256).unwrap() },
+            subscriber_queue: const { NonZeroUsize::new(10_000).unwrap() },
             max_waiting: const { NonZeroUsize::new(10_000).unwrap() },
             max_subscribers: const { NonZeroUsize::new(1_024).unwrap() },
             deadline: Duration::from_secs(5),

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
-use super::{Interceptor, shared::Shared};
+use super::{Interceptor, config::LONGEST_WAIT, shared::Shared};
 use crate::{
     hook::{Call, ErrorKind, HookError, Verdict},
     observe::{Audit, Category, Record},
@@ -95,7 +95,7 @@ impl Question<'_> {
             budget,
             ..
         } = self;
-        let deadline = Instant::now() + interceptor.timeout.min(budget);
+        let deadline = Instant::now() + interceptor.timeout.min(budget).min(LONGEST_WAIT);
         // Made inside of the future, so that a panic in `call` is caught too.
         let call = async {
             let call = Call {

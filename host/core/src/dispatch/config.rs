@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::{lane::LaneConfig, session::SessionConfig};
 
+/// The longest that any wait is taken for: a day. Instants cannot be added to
+/// without end.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The limits of a [`Dispatcher`](super::Dispatcher).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DispatchConfig {

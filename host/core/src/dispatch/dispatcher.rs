@@ -244,6 +244,7 @@ impl Dispatcher {
 
     /// Publishes an event of the host about itself, on a topic under `host.`.
     /// It meets no chain, and no bound but those of each consumer's queue.
+    /// Nothing is published on any other topic.
     pub fn publish_own(&self, topic: &'static str, payload: &Value) {
         self.shared.publish_own(topic, payload);
     }
@@ -376,6 +377,8 @@ impl Dispatcher {
         let event = self.event(draft, tickets.entry());
         if tickets.shares_a_lane() {
             self.shared.counters.shared_lane();
+        }
+        if tickets.begins_to_share() {
             self.tell(Category::Audit, || {
                 Record::Audit(Audit::LaneShared {
                     principal: event.principal.clone(),

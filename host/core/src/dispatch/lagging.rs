@@ -27,6 +27,7 @@ pub(super) struct Lagging {
 struct Follower {
     shared: Weak<Shared>,
     cause: Arc<str>,
+    has_ended: bool,
 }
 
 // === impl Lagging ===
@@ -62,9 +63,10 @@ impl Lagging {
     /// A report may be lost by others who lag, and that be reported too. Each
     /// is made in a task of its own, so that they do not nest.
     pub(super) fn report(shared: &Arc<Shared>, cause: Arc<str>) {
-        let follower = Follower {
+        let mut follower = Follower {
             shared: Arc::downgrade(shared),
             cause,
+            has_ended: false,
         };
         match Handle::try_current() {
             // Ends with the dispatcher, or an interval later; nobody waits for
@@ -105,18 +107,21 @@ impl Lagging {
 // === impl Follower ===
 
 impl Follower {
-    async fn follow(self, interval: Duration) {
+    async fn follow(mut self, interval: Duration) {
         while self.publish() {
             sleep(interval).await;
         }
     }
 
     /// Says what was lost since it was said last; `false` if that is nothing.
-    fn publish(&self) -> bool {
+    fn publish(&mut self) -> bool {
         let Some(shared) = self.shared.upgrade() else {
             return false;
         };
         let Some(lost) = shared.lagging.take(&self.cause) else {
+            // Who counts the next loss is the first again, and has a follower
+            // of its own.
+            self.has_ended = true;
             return false;
         };
         let report = json!({
@@ -130,7 +135,9 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
+        if !self.has_ended
+            && let Some(shared) = self.shared.upgrade()
+        {
             shared.lagging.forget(&self.cause);
         }
     }

@@ -8,10 +8,10 @@ use foldhash::fast::RandomState;
 use super::{Interceptor, Plan, plan::Chain, plan::Registry};
 use crate::{
     lane::LaneScope,
-    subscribe::{Subscriber, View},
-    sync::{AtomicU64, Mutex, Ordering},
+    subscribe::{Scope, Subscriber, View},
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
     topic::TopicTree,
-    types::{Facts, Topic},
+    types::{Facts, Principal, Topic},
 };
 
 /// Topics whose route is remembered, each in the place that its hash gives it:
@@ -27,6 +27,8 @@ pub(super) struct Routing {
     /// That of the snapshot.
     version: AtomicU64,
     cache: Box<[ArcSwapOption<Cached>]>,
+    /// Something is in the cache.
+    is_cached: AtomicBool,
     hasher: RandomState,
     writer: Mutex<Writer>,
 }
@@ -36,9 +38,17 @@ pub(super) struct Routing {
 pub(super) struct Route {
     pub(super) chain: Chain,
     /// Those who see what is admitted.
-    subscribers: Box<[Arc<Subscriber>]>,
+    subscribers: Audience,
     /// Those who see everything before its chain.
-    taps: Box<[Arc<Subscriber>]>,
+    taps: Audience,
+}
+
+/// Those who subscribe to one topic. Who may see one principal's events only
+/// is not even looked at for another's.
+#[derive(Debug, Default)]
+struct Audience {
+    of_all: Vec<Arc<Subscriber>>,
+    of_one: HashMap<Option<Principal>, Vec<Arc<Subscriber>>, RandomState>,
 }
 
 #[derive(Debug)]
@@ -77,6 +87,7 @@ impl Routing {
             snapshot: ArcSwap::from_pointee(snapshot),
             version: AtomicU64::new(0),
             cache: (0..CACHED_TOPICS).map(|_| ArcSwapOption::empty()).collect(),
+            is_cached: AtomicBool::new(false),
             hasher: RandomState::default(),
             writer: Mutex::new(writer),
         }
@@ -98,6 +109,7 @@ impl Routing {
         }
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
+        self.is_cached.store(true, Ordering::Relaxed);
         place.store(Some(Arc::new(Cached {
             topic: topic.clone(),
             version: snapshot.version,
@@ -116,9 +128,6 @@ impl Routing {
         let mut writer = self.writer.lock();
         let plan = Arc::new(Plan::new(interceptors, &mut writer.registry));
         self.change(|snapshot| snapshot.plan = plan);
-        for place in &self.cache {
-            place.store(None);
-        }
         writer.registry.prune();
     }
 
@@ -171,6 +180,12 @@ impl Routing {
         let version = next.version;
         self.snapshot.store(Arc::new(next));
         self.version.store(version, Ordering::Release);
+        // What is remembered is stale, and would keep alive what is gone.
+        if self.is_cached.swap(false, Ordering::AcqRel) {
+            for place in &self.cache {
+                place.store(None);
+            }
+        }
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
@@ -190,14 +205,45 @@ impl Snapshot {
         // One under several patterns is found once for each.
         found.sort_unstable_by_key(|subscriber| subscriber.id());
         found.dedup();
-        let (taps, subscribers): (Vec<_>, Vec<_>) = found
-            .into_iter()
-            .partition(|subscriber| subscriber.options().view == View::Raw);
-        Route {
+        let mut route = Route {
             chain: self.plan.chain(topic),
-            subscribers: subscribers.into(),
-            taps: taps.into(),
+            subscribers: Audience::default(),
+            taps: Audience::default(),
+        };
+        for subscriber in found {
+            let audience = match subscriber.options().view {
+                View::Admitted => &mut route.subscribers,
+                View::Raw => &mut route.taps,
+            };
+            audience.add(subscriber);
         }
+        route
+    }
+}
+
+// === impl Audience ===
+
+impl Audience {
+    fn add(&mut self, subscriber: Arc<Subscriber>) {
+        match &subscriber.options().scope {
+            Scope::All => self.of_all.push(subscriber),
+            Scope::Principal(principal) => {
+                let of_one = self.of_one.entry(principal.clone()).or_default();
+                of_one.push(subscriber);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.of_all.is_empty() && self.of_one.is_empty()
+    }
+
+    fn may_see(&self, principal: Option<&Principal>) -> impl Iterator<Item = &Arc<Subscriber>> {
+        let of_one = match self.of_one.is_empty() {
+            true => None,
+            false => self.of_one.get(&principal.cloned()),
+        };
+        self.of_all.iter().chain(of_one.into_iter().flatten())
     }
 }
 
@@ -210,12 +256,12 @@ impl Route {
         view: View,
         facts: Facts<'a>,
     ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
-        let all = match view {
+        let audience = match view {
             View::Admitted => &self.subscribers,
             View::Raw => &self.taps,
         };
-        all.iter()
-            .filter(move |subscriber| subscriber.wants(&facts))
+        let may_see = audience.may_see(facts.principal);
+        may_see.filter(move |subscriber| subscriber.wants(&facts))
     }
 
     /// Whether nobody subscribes.

@@ -195,19 +195,20 @@ impl Running {
             event: event.clone(),
             payload: payload.clone(),
         });
-        self.tickets.deliver(Delivery {
+        let bytes = message.size();
+        let delivery = Delivery {
             shared: self.shared.clone(),
             route: route.clone(),
             message: message.clone(),
             view: View::Admitted,
-        });
+        };
+        self.tickets.deliver(delivery, bytes as u64);
         let waited_for: Vec<_> = wanting
             .filter(|subscriber| subscriber.lanes().is_some())
             .collect();
         if waited_for.is_empty() {
             return;
         }
-        let bytes = message.size();
         let first = route.chain.lane_count();
         let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
             let ticket = self.tickets.take(index);
@@ -241,7 +242,9 @@ impl Sending<'_> {
     async fn send(mut self, message: &Arc<Message>) {
         let lost = self.subscriber.send(message, self.bytes).await;
         self.is_over = true;
-        self.shared.counters.handed_out();
+        if lost.is_none() {
+            self.shared.counters.handed_out();
+        }
         self.shared.lost(self.subscriber, lost);
     }
 }

@@ -45,8 +45,11 @@ impl Shared {
         let bytes = message.size();
         for subscriber in route.wanting(view, message.event.facts()) {
             if subscriber.lanes().is_none() {
-                self.counters.handed_out();
-                self.lost(subscriber, subscriber.push(message, bytes));
+                let pushed = subscriber.push(message, bytes);
+                if pushed.is_queued() {
+                    self.counters.handed_out();
+                }
+                self.lost(subscriber, pushed.lost(bytes));
             }
         }
     }
@@ -70,6 +73,9 @@ impl Shared {
         let Ok(topic) = Topic::new(topic) else {
             return;
         };
+        if !topic.is_reserved() {
+            return;
+        }
         let route = self.routing.route(&topic);
         let is_wanted = !route.is_deaf() || self.observers.want(Category::Lifecycle);
         if !is_wanted {
@@ -92,7 +98,7 @@ impl Shared {
         let bytes = message.size();
         for view in [View::Raw, View::Admitted] {
             for subscriber in route.wanting(view, message.event.facts()) {
-                self.lost(subscriber, subscriber.push_own(&message, bytes));
+                self.lost(subscriber, subscriber.push(&message, bytes).lost(bytes));
             }
         }
     }

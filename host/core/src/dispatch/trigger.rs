@@ -11,7 +11,8 @@ use futures_util::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Interceptor, StepVerdict, ask::Question, delivery::Delivery, plan::Chain, shared::Shared,
+    Interceptor, StepVerdict, ask::Question, config::LONGEST_WAIT, delivery::Delivery, plan::Chain,
+    shared::Shared,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -169,7 +170,7 @@ impl Asks<'_> {
                 }
             }
         };
-        let in_time = timeout_at(started + gather.deadline, gathering)
+        let in_time = timeout_at(started + gather.deadline.min(LONGEST_WAIT), gathering)
             .await
             .is_ok();
         if in_time {

@@ -68,6 +68,17 @@ impl<D> Outbox<D> {
         }
     }
 
+    /// What waits at `number` to leave; `None` if it has left, or is not ready.
+    pub(super) fn waiting(&mut self, number: u64) -> Option<&mut D> {
+        let index = number
+            .checked_sub(self.head)
+            .and_then(|i| usize::try_from(i).ok())?;
+        match self.places.get_mut(index)? {
+            Place::Ready(delivery) => Some(delivery),
+            Place::Taken | Place::Empty => None,
+        }
+    }
+
     /// Takes what leaves now and becomes the one who hands out; nothing if
     /// somebody is, who will take it with the next [`go_on`](Self::go_on).
     pub(super) fn begin(&mut self) -> Batch<D> {

@@ -86,6 +86,24 @@ impl Room {
         }
     }
 
+    /// Changes what an event takes, as far as the word can count, also beyond
+    /// the bound. Returns what it takes now.
+    pub(super) fn resize(&self, from: u64, to: u64) -> u64 {
+        if to <= from {
+            return from;
+        }
+        let mut now = to;
+        let grown = |used: u64| {
+            now = to.min(from + (MAX_BYTES - unpack(used).bytes));
+            Some(used + (now - from))
+        };
+        // It always gives a word.
+        let _ = self
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, grown);
+        now
+    }
+
     /// Whether `request` has been granted room for `bytes`; if not, it stands
     /// in line and `cx` is woken when it has.
     pub(super) fn poll_take(

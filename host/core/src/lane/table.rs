@@ -10,7 +10,7 @@ use super::{
     Deliver, LaneScope, Refused, RoomUse, Tickets,
     line::{Line, Place},
     room::Room,
-    tenant::{State, Tenant, Wakers, Where},
+    tenant::{Common, State, Tenant, Wakers, Where},
     ticket::Held,
     wait::Waiting,
 };
@@ -46,6 +46,8 @@ pub struct LaneConfig {
     /// Events of the whole host under way, and their bytes. Default 65,536
     /// events (at most 8,388,607) and 256 MiB (at most 1 TiB less a byte).
     pub in_flight: RoomUse,
+    /// What of that one principal may have. Default a quarter of each.
+    pub in_flight_per_principal: RoomUse,
 }
 
 /// What an event wants of the lanes.
@@ -100,6 +102,20 @@ pub enum NoRoom {
         /// What may be.
         max: RoomUse,
     },
+    /// The principal has as much under way as one may.
+    #[error(
+        "{} has {} events of {} bytes under way; one principal may have {} of {} \
+         (`in_flight_events_per_principal`, `in_flight_bytes_per_principal` under [dispatch])",
+        Tenancy(.principal), .used.events, .used.bytes, .max.events, .max.bytes
+    )]
+    Share {
+        /// Whose events; `None` is the system itself.
+        principal: Option<Principal>,
+        /// What is under way.
+        used: RoomUse,
+        /// What may be.
+        max: RoomUse,
+    },
     /// An observer that publishers wait for has no room.
     #[error("the observer `{observer}` is full, and publishers wait for it")]
     Observer {
@@ -122,6 +138,10 @@ impl Default for LaneConfig {
             in_flight: RoomUse {
                 events: 65_536,
                 bytes: 256 << 20,
+            },
+            in_flight_per_principal: RoomUse {
+                events: 16_384,
+                bytes: 64 << 20,
             },
         }
     }
@@ -163,10 +183,15 @@ impl<D: Deliver> Lanes<D> {
         }
         self.with_tenant(&visit.principal, |tenant, state, _| {
             let obstacle = state
-                .obstacle(visit, None, self.config.capacity.get())
+                .obstacle(
+                    visit,
+                    None,
+                    self.config.capacity.get(),
+                    self.config.in_flight_per_principal,
+                )
                 .or_else(|| (!self.room.try_take(visit.bytes)).then_some(Where::Host));
             match obstacle {
-                Some(place) => Err(self.no_room(visit, &place)),
+                Some(place) => Err(self.no_room(visit, &place, state.used())),
                 None => Ok(self.take(tenant, state, visit)),
             }
         })
@@ -189,24 +214,29 @@ impl<D: Deliver> Lanes<D> {
     ///
     /// # Errors
     ///
-    /// [`NoRoom::Host`] if the host has none.
+    /// [`NoRoom::Host`] if the host has none, [`NoRoom::Share`] if the principal
+    /// has as much as one may.
     pub fn enter_some(
         self: &Arc<Self>,
         mut visit: Visit,
         ancestors: &[u64],
     ) -> Result<(Tickets<D>, Vec<Option<Refused>>), NoRoom> {
         if !self.room.try_take(visit.bytes) {
-            return Err(self.no_room(&visit, &Where::Host));
+            return Err(self.no_room(&visit, &Where::Host, RoomUse::default()));
         }
         let principal = visit.principal.clone();
-        Ok(self.with_tenant(&principal, |tenant, state, _| {
+        self.with_tenant(&principal, |tenant, state, _| {
+            if state.has_its_share(visit.bytes, self.config.in_flight_per_principal) {
+                self.room.give_back(visit.bytes);
+                return Err(self.no_room(&visit, &Where::Host, state.used()));
+            }
             let refused = self.refusals(state, &visit, ancestors);
             let mut reasons = refused.iter();
             visit
                 .scopes
                 .retain(|_| reasons.next().is_some_and(Option::is_none));
-            (self.take(tenant, state, &visit), refused)
-        }))
+            Ok((self.take(tenant, state, &visit), refused))
+        })
     }
 
     /// How many lanes exist at the moment.
@@ -329,9 +359,12 @@ impl<D: Deliver> Lanes<D> {
     ) -> Tickets<D> {
         let entry = self.next_entry();
         let max_lanes = self.config.max_lanes_per_capsule;
-        let push = |scope: &LaneScope| state.push(scope, entry, &self.shared.state, max_lanes);
+        state.begin(visit.bytes);
+        let mut shared = Common::new(&self.shared.state);
+        let push = |scope: &LaneScope| state.push(scope, entry, &mut shared, max_lanes);
         let held = Held {
             tickets: visit.scopes.iter().map(push).map(Some).collect(),
+            began_to_share: shared.is_new,
             announcement: visit.announces.then(|| state.announced.push()),
             delivery: visit.delivers.then(|| state.outbox.push()),
         };
@@ -342,7 +375,7 @@ impl<D: Deliver> Lanes<D> {
         self.entries.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn no_room(&self, visit: &Visit, place: &Where) -> NoRoom {
+    fn no_room(&self, visit: &Visit, place: &Where, used: RoomUse) -> NoRoom {
         let principal = visit.principal.clone();
         let capacity = self.config.capacity.get();
         match place {
@@ -355,11 +388,21 @@ impl<D: Deliver> Lanes<D> {
                 principal,
                 capacity,
             },
+            Where::Host if used.events > 0 && self.is_beyond(used, visit.bytes) => NoRoom::Share {
+                principal,
+                used,
+                max: self.config.in_flight_per_principal,
+            },
             Where::Host => NoRoom::Host {
                 used: self.room.used(),
                 max: self.room.max(),
             },
         }
+    }
+
+    fn is_beyond(&self, used: RoomUse, bytes: u64) -> bool {
+        let share = self.config.in_flight_per_principal;
+        used.events >= share.events.max(1) || used.bytes.saturating_add(bytes) > share.bytes
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]

@@ -7,13 +7,16 @@ use hashbrown::{HashMap, hash_map::Entry};
 use smallvec::SmallVec;
 
 use super::{
-    LaneScope, Visit,
+    LaneScope, RoomUse, Visit,
     line::{Line, Place},
     outbox::Outbox,
     queue::Queue,
     ticket::Ticket,
 };
-use crate::{sync::Mutex, types::Principal};
+use crate::{
+    sync::{Mutex, MutexGuard},
+    types::Principal,
+};
 
 /// One principal that has events under way, or waits for room.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct State<D> {
     pub(super) outbox: Outbox<Ready<D>>,
     outbox_line: Line,
     room_line: Line,
+    /// What the principal has under way, of the host's room.
+    used: RoomUse,
     /// Counts those who have begun to wait.
     arrivals: u64,
     /// Nobody may enter any more: the next one makes a new entry.
@@ -82,6 +87,16 @@ pub enum Refused {
     WouldBlock,
 }
 
+/// The lanes that those share who have none of their own. Locked once for all
+/// the tickets of an event, so that two events stand in the same order in all
+/// of them.
+pub(super) struct Common<'a, D> {
+    state: &'a Mutex<State<D>>,
+    locked: Option<MutexGuard<'a, State<D>>>,
+    /// A principal that had none of its own before has a ticket there now.
+    pub(super) is_new: bool,
+}
+
 #[derive(Debug, Default)]
 struct Lane {
     queue: Queue,
@@ -105,6 +120,7 @@ impl<D> Tenant<D> {
                 outbox: Outbox::default(),
                 outbox_line: Line::default(),
                 room_line: Line::default(),
+                used: RoomUse::default(),
                 arrivals: 0,
                 gone: false,
             }),
@@ -122,6 +138,37 @@ impl<D> State<D> {
             && self.outbox.is_idle()
             && self.outbox_line.is_empty()
             && self.room_line.is_empty()
+            && self.used.events == 0
+    }
+
+    /// Whether the principal has as much under way as one may, of the host's
+    /// room. Whoever has nothing under way may always have one event.
+    pub(super) fn has_its_share(&self, bytes: u64, share: RoomUse) -> bool {
+        self.used.events >= share.events.max(1)
+            || (self.used.events > 0 && self.used.bytes.saturating_add(bytes) > share.bytes)
+    }
+
+    /// What the principal has under way.
+    pub(super) fn used(&self) -> RoomUse {
+        self.used
+    }
+
+    /// An event of the principal is under way.
+    pub(super) fn begin(&mut self, bytes: u64) {
+        self.used.events += 1;
+        self.used.bytes += bytes;
+    }
+
+    /// What one under way counts has changed.
+    pub(super) fn resize(&mut self, from: u64, to: u64) {
+        self.used.bytes = self.used.bytes - from + to;
+    }
+
+    /// One of them is not any more.
+    pub(super) fn end(&mut self, bytes: u64, wakers: &mut Wakers) {
+        self.used.events -= 1;
+        self.used.bytes -= bytes;
+        wakers.extend(self.room_line.first());
     }
 
     /// How many lanes it has.
@@ -137,6 +184,7 @@ impl<D> State<D> {
         visit: &Visit,
         own: Option<&Standing>,
         capacity: usize,
+        share: RoomUse,
     ) -> Option<Where> {
         let since = own.map(|own| own.since);
         let full = visit.scopes.iter().find(|scope| {
@@ -152,6 +200,9 @@ impl<D> State<D> {
             return Some(Where::Outbox);
         }
         let in_room = own.filter(|own| own.at == Where::Host);
+        if self.has_its_share(visit.bytes, share) {
+            return Some(Where::Host);
+        }
         (!visit.passes(&self.room_line, in_room.map(|own| own.place))).then_some(Where::Host)
     }
 
@@ -187,21 +238,27 @@ impl<D> State<D> {
         &mut self,
         scope: &LaneScope,
         event: u64,
-        shared: &Mutex<Self>,
+        shared: &mut Common<'_, D>,
         max_lanes: usize,
     ) -> Ticket {
         let lane = match self.lanes.entry(scope.clone()) {
             Entry::Occupied(lane) => lane.into_mut(),
-            Entry::Vacant(new) => new.insert(match scope.group.try_open(max_lanes) {
-                true => Lane::default(),
-                false => Lane::shared(),
-            }),
+            Entry::Vacant(new) => {
+                // What is counted is principals: how many sessions one has is
+                // for its own bounds, and must not take others' lanes.
+                let own = scope.session.is_some() || scope.group.try_open(max_lanes);
+                shared.is_new |= !own;
+                new.insert(match own {
+                    true => Lane::default(),
+                    false => Lane::shared(),
+                })
+            }
         };
         // One who has tickets in the shared lane stays there until they are
         // gone, so that its own events stay in order.
         if lane.is_shared {
             lane.shared += 1;
-            let mut shared = shared.lock();
+            let shared = shared.lock();
             let common = shared.lanes.entry(scope.shared());
             let number = common.or_insert_with(Lane::shared).queue.push(event);
             return Ticket::new(scope, number, true);
@@ -243,9 +300,9 @@ impl<D> State<D> {
         let at = lane.get_mut();
         wakers.extend(change(at));
         wakers.extend(at.line.first());
-        if at.held() == 0 && at.queue.is_empty() && at.line.is_empty() {
+        if at.held() == 0 && at.line.is_empty() {
             let closed = lane.remove();
-            if !closed.is_shared {
+            if !closed.is_shared && scope.session.is_none() {
                 scope.group.close();
             }
         }
@@ -307,6 +364,23 @@ impl<D> State<D> {
     /// Wakes who waits for room in the outbox.
     pub(super) fn call_for_outbox(&mut self, wakers: &mut Wakers) {
         wakers.extend(self.outbox_line.first());
+    }
+}
+
+// === impl Common ===
+
+impl<'a, D> Common<'a, D> {
+    /// Nothing is taken there yet.
+    pub(super) fn new(state: &'a Mutex<State<D>>) -> Self {
+        Self {
+            state,
+            locked: None,
+            is_new: false,
+        }
+    }
+
+    fn lock(&mut self) -> &mut State<D> {
+        self.locked.get_or_insert_with(|| self.state.lock())
     }
 }
 

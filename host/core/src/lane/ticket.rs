@@ -25,6 +25,8 @@ pub struct Tickets<D: Deliver> {
     entry: u64,
     bytes: u64,
     held: Held,
+    /// Its place in the outbox, once it is filled.
+    delivered: Option<u64>,
     /// Its room has been given back, or is given back with its delivery.
     settled: bool,
 }
@@ -33,6 +35,7 @@ pub struct Tickets<D: Deliver> {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) tickets: SmallVec<[Option<Ticket>; 4]>,
+    pub(super) began_to_share: bool,
     /// Its place among what is announced.
     pub(super) announcement: Option<u64>,
     /// Its place in the outbox.
@@ -81,6 +84,7 @@ impl<D: Deliver> Tickets<D> {
             entry,
             bytes: visit.bytes,
             held,
+            delivered: None,
             settled: false,
         }
     }
@@ -91,8 +95,13 @@ impl<D: Deliver> Tickets<D> {
         self.entry
     }
 
-    /// Whether one of its lanes is the one that principals share who found as
-    /// many lanes as a capsule may have.
+    /// Whether its principal shares a lane with others from now on, because it
+    /// found as many as a capsule may have.
+    pub fn begins_to_share(&self) -> bool {
+        self.held.began_to_share
+    }
+
+    /// Whether one of its lanes is the one that such principals share.
     pub fn shares_a_lane(&self) -> bool {
         self.held
             .tickets
@@ -137,16 +146,23 @@ impl<D: Deliver> Tickets<D> {
     }
 
     /// Delivers when every earlier event of the principal that took a place in
-    /// the outbox has left it: now, or when the last of them does. The event
-    /// counts in the host's room until then, and no longer.
-    pub fn deliver(&mut self, delivery: D) {
+    /// the outbox has left it: now, or when the last of them does. From now on
+    /// the event counts `bytes` in the host's room, until it is delivered and
+    /// has given its tickets back.
+    pub fn deliver(&mut self, delivery: D, bytes: u64) {
         let (Some(tenant), Some(number)) = (&self.tenant, self.held.delivery.take()) else {
             return delivery.deliver();
         };
-        self.settled = true;
-        let bytes = Some(self.bytes);
-        let ready = Ready { delivery, bytes };
+        let (before, now) = (self.bytes, self.lanes.room.resize(self.bytes, bytes));
+        self.bytes = now;
+        self.settled = self.held.tickets.iter().all(Option::is_none);
+        self.delivered = Some(number);
+        let ready = Ready {
+            delivery,
+            bytes: self.settled.then_some(now),
+        };
         let leaving = self.lanes.change(tenant, |state, wakers| {
+            state.resize(before, now);
             state.outbox.fill(number, Some(ready));
             let leaving = state.outbox.begin();
             state.call_for_outbox(wakers);
@@ -178,10 +194,18 @@ impl<D: Deliver> Tickets<D> {
             });
             hand_out(lanes, &tenant, announced, leaving);
         }
-        if held.is_empty() {
-            return;
-        }
+        let (bytes, delivered, settled) = (self.bytes, self.delivered, &mut self.settled);
         let leaving = lanes.change(&tenant, |state, wakers| {
+            // What still waits to leave takes the room with it.
+            if let Some(number) = delivered.filter(|_| !*settled)
+                && let Some(ready) = state.outbox.waiting(number)
+            {
+                ready.bytes = Some(bytes);
+                *settled = true;
+            }
+            if !*settled {
+                state.end(bytes, wakers);
+            }
             for ticket in held.tickets.iter_mut().filter_map(Option::take) {
                 ticket.give_back(lanes, state, wakers);
             }
@@ -232,14 +256,6 @@ impl<D: Deliver> Drop for LaneTicket<D> {
                 ticket.give_back(&self.lanes, state, wakers);
             });
         }
-    }
-}
-
-// === impl Held ===
-
-impl Held {
-    fn is_empty(&self) -> bool {
-        self.delivery.is_none() && self.tickets.iter().all(Option::is_none)
     }
 }
 
@@ -336,6 +352,7 @@ fn hand_out<D: Deliver>(
         for Ready { delivery, bytes } in batch {
             if let Some(bytes) = bytes {
                 lanes.room.give_back(bytes);
+                lanes.change(tenant, |state, wakers| state.end(bytes, wakers));
             }
             delivery.deliver();
         }

@@ -46,7 +46,12 @@ impl<'a, D: Deliver> Waiting<'a, D> {
         let own = self.at.as_ref().map(|(_, at)| at);
         let capacity = self.lanes.config.capacity.get();
         let (room, bytes) = (&self.lanes.room, self.visit.bytes);
-        let obstacle = state.obstacle(self.visit, own, capacity);
+        let obstacle = state.obstacle(
+            self.visit,
+            own,
+            capacity,
+            self.lanes.config.in_flight_per_principal,
+        );
         // Nothing of its own in the way, it asks for the host's room, alone of
         // its principal: so no principal stands there twice.
         if obstacle.is_none() {

@@ -62,23 +62,13 @@ impl<T> Sender<T> {
     ///
     /// What happens when there is no room, for one more item or for so many
     /// bytes, is for the policy to say. Where it is [`Overflow::Block`], an
-    /// item for which no room was reserved is queued all the same, beyond the
-    /// budget: that is for a few small records of the host itself. An item
-    /// larger than all the room there ever is gets lost under every policy.
+    /// item for which no room was reserved is queued beyond the budget until
+    /// twice that is queued, and lost from then on: that is for those who wait
+    /// for nobody. An item larger than all the room there ever is gets lost
+    /// under every policy.
     pub fn push(&self, principal: Option<&Principal>, bytes: usize, item: T) -> Pushed {
         self.shared()
             .with(|state, afterwards| state.push(principal, bytes, item, None, afterwards))
-    }
-
-    /// Pushes an item of the host itself, of no principal. Never blocks.
-    ///
-    /// As [`push`](Self::push), but where the policy is [`Overflow::Block`] it
-    /// is queued beyond the budget only until the mailbox holds twice that, and
-    /// is lost from then on: the host waits for nobody, and a consumer that
-    /// never receives must not fill the memory.
-    pub fn push_own(&self, bytes: usize, item: T) -> Pushed {
-        self.shared()
-            .with(|state, afterwards| state.push_own(bytes, item, afterwards))
     }
 
     /// Pushes an item for which room is reserved. Never blocks.

@@ -78,33 +78,19 @@ impl<T> State<T> {
         if let Some(held) = held {
             self.give_back(held);
         }
-        let pushed = self.take_in(principal, bytes.max(1), item, afterwards);
+        let pushed = self.take_in(principal, bytes.max(1), item, held.is_some(), afterwards);
         if held.is_some() {
             self.call_next(afterwards);
         }
         pushed
     }
 
-    /// Pushes an item of the host itself, which waits for nobody: where the
-    /// policy is to block it is queued beyond the budget, but only up to as
-    /// much again.
-    pub(super) fn push_own(
-        &mut self,
-        bytes: usize,
-        item: T,
-        afterwards: &mut Afterwards<T>,
-    ) -> Pushed {
-        let is_swamped = self.queue.bytes() >= self.config.max_bytes.get().saturating_mul(2)
-            || self.queue.len() >= self.config.max_items.get().saturating_mul(2);
-        if self.closed.is_some() || !is_swamped {
-            return self.take_in(None, bytes.max(1), item, afterwards);
-        }
-        let size = Tally::one(bytes.max(1));
-        self.pushed += size;
-        self.lost.dropped_newest += size;
-        self.untold += size;
-        afterwards.drop(item);
-        Pushed::DroppedNewest
+    /// Whether twice the budget is queued: what nobody reserved room for is
+    /// lost from then on, so that a consumer that never receives does not fill
+    /// the memory.
+    fn is_swamped(&self) -> bool {
+        self.queue.bytes() >= self.config.max_bytes.get().saturating_mul(2)
+            || self.queue.len() >= self.config.max_items.get().saturating_mul(2)
     }
 
     fn take_in(
@@ -112,6 +98,7 @@ impl<T> State<T> {
         principal: Option<&Principal>,
         bytes: usize,
         item: T,
+        is_reserved: bool,
         afterwards: &mut Afterwards<T>,
     ) -> Pushed {
         if self.closed.is_some() {
@@ -128,6 +115,9 @@ impl<T> State<T> {
             return Pushed::Queued;
         } else {
             match self.config.overflow {
+                Overflow::Block if !is_reserved && self.is_swamped() => {
+                    (&mut self.lost.dropped_newest, Pushed::DroppedNewest)
+                }
                 Overflow::Block => {
                     self.queue.push(principal, bytes, item);
                     return Pushed::Queued;

@@ -18,8 +18,12 @@ pub struct Message {
 // === impl Message ===
 
 impl Message {
-    /// What it counts against a budget of bytes.
+    /// What it counts against a budget of bytes: all that it keeps alive, the
+    /// payload as published too where the chain replaced it.
     pub fn size(&self) -> usize {
-        self.event.size(&self.payload)
+        let published = &self.event.payload;
+        let is_same = self.payload.as_ptr() == published.as_ptr();
+        let replaced = if is_same { 0 } else { self.payload.len() };
+        self.event.size(published) + replaced
     }
 }

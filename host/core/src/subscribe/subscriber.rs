@@ -8,7 +8,7 @@ use std::{
 use super::{Message, Scope, SubscribeOptions, View};
 use crate::{
     lane::LaneGroup,
-    mailbox::{self, Overflow, Sender, Stats, Tally},
+    mailbox::{self, Overflow, Pushed, Sender, Stats, Tally},
     types::Facts,
 };
 
@@ -70,18 +70,10 @@ impl Subscriber {
         self.lanes.as_ref()
     }
 
-    /// Queues a message. Says what was lost by that, of its queue or of the
-    /// message itself. Never blocks.
-    pub(crate) fn push(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
+    /// Queues a message, or not. Never blocks.
+    pub(crate) fn push(&self, message: &Arc<Message>, bytes: usize) -> Pushed {
         let principal = message.event.principal.as_ref();
-        let pushed = self.sender.push(principal, bytes, message.clone());
-        pushed.lost(bytes)
-    }
-
-    /// Queues a message of the host itself, which waits for nobody. Says what
-    /// was lost by that.
-    pub(crate) fn push_own(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
-        self.sender.push_own(bytes, message.clone()).lost(bytes)
+        self.sender.push(principal, bytes, message.clone())
     }
 
     /// Queues a message as soon as there is room; at once where nobody waits
@@ -96,7 +88,7 @@ impl Subscriber {
                 pushed.lost(bytes)
             }
             // It needs none, or never fits, and is then counted as lost there.
-            Ok(None) | Err(_) => self.push(message, bytes),
+            Ok(None) | Err(_) => self.push(message, bytes).lost(bytes),
         }
     }
 

@@ -247,7 +247,7 @@ async fn every_event_is_delivered_or_counted_as_lost() {
     for (overflow, want, last) in cases {
         let dispatcher = dispatcher([interceptor("a", keep())]);
         let mailbox = queue(overflow, 8);
-        let mut subscription = dispatcher.subscribe(options("s", ">").with_mailbox(mailbox));
+        let mut subscription = dispatcher.subscribe(options("s", "a.b").with_mailbox(mailbox));
         let mut got = Vec::new();
         let all = (0..100).map(|n| draft().with_payload(n.to_string()));
         let publish = async {

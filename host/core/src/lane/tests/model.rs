@@ -158,7 +158,7 @@ proptest! {
                     known.is_admitted = admits;
                     let (tenant, delivers) = (known.tenant, known.delivers);
                     if admits {
-                        tickets.deliver(Note(notes.clone(), event));
+                        tickets.deliver(Note(notes.clone(), event), 1);
                         if !delivers {
                             delivered.push(event);
                         }

@@ -6,12 +6,7 @@ use shuttle::{
 };
 
 use super::*;
-
-/// How many schedules each test plays; `CAPSULE_SCHEDULES` says otherwise.
-fn schedules() -> usize {
-    let asked = std::env::var("CAPSULE_SCHEDULES").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(500)
-}
+use crate::sync::schedules;
 
 /// What the threads of one schedule share.
 struct World {
@@ -66,7 +61,7 @@ impl World {
         }
         if steps == 2 {
             let note = Note(self.delivered.clone(), entry as usize);
-            tickets.deliver(note);
+            tickets.deliver(note, 2);
         }
     }
 
@@ -212,7 +207,44 @@ fn no_schedule_has_those_who_wait_for_several_lanes_chase_one_another() {
             }
             assert_empty(&lanes);
         },
-        SCHEDULES,
+        schedules(),
+        4,
+    );
+}
+
+/// Rule: no two events can wait for each other, also where each keeps one
+/// shared lane until it has been through another.
+#[test]
+fn no_schedule_makes_two_events_in_shared_lanes_wait_for_each_other() {
+    shuttle::check_pct(
+        || {
+            let world = World::new(LaneConfig {
+                max_lanes_per_capsule: 0,
+                ..config(8)
+            });
+            let threads: Vec<_> = ["a", "b", "c"]
+                .into_iter()
+                .map(|tenant| {
+                    let world = world.clone();
+                    thread::spawn(move || {
+                        let [one, two] = &world.groups;
+                        let visit = visit(Some(&principal(tenant)), &[one, two]);
+                        let tickets = world.lanes.try_enter(&visit).unwrap();
+                        block_on(async {
+                            tickets.turn(0).await;
+                            tickets.turn(1).await;
+                            yield_now().await;
+                            tickets.turn(0).await;
+                        });
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_empty(&world.lanes);
+        },
+        schedules(),
         4,
     );
 }

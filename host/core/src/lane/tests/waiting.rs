@@ -147,7 +147,7 @@ async fn publishers_that_wait_at_several_places_all_come_through_in_order() {
                 yield_now().await;
                 tickets.release(index);
             }
-            tickets.deliver(Note(order, number));
+            tickets.deliver(Note(order, number), 1);
         });
     }
     // In a livelock everybody is always ready, so no clock would end it.
@@ -387,10 +387,89 @@ async fn a_panic_while_delivering_holds_up_no_later_event() {
         let tickets = lanes.try_enter(&delivers).unwrap();
         (tickets, Panics(panics, delivered.clone()))
     });
-    let panics = std::panic::AssertUnwindSafe(|| first.0.deliver(first.1));
+    let panics = std::panic::AssertUnwindSafe(|| first.0.deliver(first.1, 1));
     assert!(std::panic::catch_unwind(panics).is_err());
-    second.0.deliver(second.1);
+    second.0.deliver(second.1, 1);
     assert_eq!(*delivered.lock(), 1);
     assert_eq!(lanes.principals(), 0);
     assert_eq!(lanes.in_flight(), RoomUse::default());
+}
+
+/// Rule: different principals never wait for one another: one cannot take all
+/// of the host's room.
+#[tokio::test]
+async fn one_principal_takes_no_more_than_its_share_of_the_host() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 10,
+            bytes: 100,
+        },
+        in_flight_per_principal: RoomUse {
+            events: 2,
+            bytes: 100,
+        },
+        ..config(64)
+    }));
+    let [one] = groups();
+    let (mallory, alice) = (principal("mallory"), principal("alice"));
+    let flood = visit(Some(&mallory), &[&one]);
+    let first = lanes.try_enter(&flood).unwrap();
+    let second = lanes.try_enter(&flood).unwrap();
+    let refused = lanes.try_enter(&flood).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "principal `mallory` has 2 events of 2 bytes under way; one principal may have 2 of 100 \
+         (`in_flight_events_per_principal`, `in_flight_bytes_per_principal` under [dispatch])"
+    );
+    let waiting = [flood.clone(), flood].map(|visit| enter(&lanes, visit));
+    yield_now().await;
+    drop(lanes.try_enter(&visit(Some(&alice), &[&one])).unwrap());
+    drop(first);
+    yield_now().await;
+    drop(second);
+    for entered in waiting {
+        drop(entered.await.unwrap());
+    }
+    let huge = Visit {
+        bytes: 100,
+        ..visit(Some(&mallory), &[&one])
+    };
+    drop(lanes.try_enter(&huge).unwrap());
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn tickets_given_back_behind_a_slow_one_leave_nothing_there() {
+    let lanes = lanes(4);
+    let [one] = groups();
+    let slow = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    let waits = lanes.try_enter(&visit(None, &[&one])).unwrap();
+    for _ in 0..1000 {
+        drop(lanes.try_enter(&visit(None, &[&one])).unwrap());
+    }
+    assert!(!has_turn(&waits, 0));
+    drop(slow);
+    assert!(has_turn(&waits, 0));
+    drop(waits);
+    assert_empty(&lanes);
+}
+
+#[tokio::test]
+async fn what_grew_on_its_way_counts_until_it_is_delivered() {
+    let lanes = lanes(4);
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let delivers = Visit {
+        delivers: true,
+        ..visit(None, &[])
+    };
+    let mut first = lanes.try_enter(&delivers).unwrap();
+    let mut second = lanes.try_enter(&delivers).unwrap();
+    second.deliver(Note(notes.clone(), 2), 1000);
+    drop(second);
+    let used = lanes.in_flight();
+    assert_eq!((used.events, used.bytes), (2, 1001));
+    first.deliver(Note(notes.clone(), 1), 1);
+    drop(first);
+    assert_eq!(*notes.lock(), [1, 2]);
+    assert_empty(&lanes);
 }

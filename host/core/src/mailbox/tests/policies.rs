@@ -231,7 +231,7 @@ fn a_flood_into_a_full_mailbox_does_not_starve_the_others() {
 }
 
 #[test]
-fn the_hosts_own_items_fill_a_mailbox_that_blocks_twice_and_no_more() {
+fn what_waits_for_nobody_fills_a_mailbox_that_blocks_twice_and_no_more() {
     let (sender, mut receiver) = small(Overflow::Block, 100, 100);
     for number in 0..25 {
         let want = if number < 20 {
@@ -239,7 +239,7 @@ fn the_hosts_own_items_fill_a_mailbox_that_blocks_twice_and_no_more() {
         } else {
             Pushed::DroppedNewest
         };
-        assert_eq!(sender.push_own(10, number), want, "number {number}");
+        assert_eq!(sender.push(None, 10, number), want, "number {number}");
     }
     let received = drain(&mut receiver);
     assert_eq!(received.len(), 21);

@@ -8,8 +8,8 @@ use shuttle::{
 };
 
 use super::*;
+use crate::sync::schedules;
 
-const SCHEDULES: usize = 2_000;
 const PUBLISHERS: usize = 3;
 const ITEMS: u64 = 3;
 
@@ -83,7 +83,7 @@ fn explore(overflow: Overflow) {
             }
             consumer.join().unwrap();
         },
-        SCHEDULES,
+        schedules(),
         4,
     );
 }
@@ -125,7 +125,7 @@ fn no_schedule_keeps_a_publisher_at_a_closed_mailbox() {
             assert!(adds_up(&stats) && stats.queued.is_zero(), "{stats:?}");
             assert_eq!((stats.reserved, stats.waiting), (Tally::default(), 0));
         },
-        SCHEDULES,
+        schedules(),
         4,
     );
 }
