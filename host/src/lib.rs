@@ -26,7 +26,7 @@
 //! ```
 //!
 //! What is admitted goes to whoever subscribes, fair among principals; what a
-//! slow subscriber loses is counted, and told to it in its place:
+//! slow subscriber loses is counted, and told to it before what it receives next:
 //!
 //! ```no_run
 //! use capsule_host::{Condition, Filter, Host, Pattern, Received, SubscribeOptions};

@@ -52,8 +52,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`PublishError::Reserved`] and [`PublishError::Closed`]. A denial is
-    /// an outcome, not an error.
+    /// All of [`PublishError`] but `Full`. A denial is an outcome, not an
+    /// error.
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
         self.dispatcher.request(draft).await
     }

@@ -10,7 +10,7 @@ use capsule_core::{
     broker::Broker,
     dispatch::{BUCKETS_US, Dispatcher, HistogramSnapshot},
     hook::ErrorKind,
-    mailbox::Stats,
+    mailbox::{Losses, Stats},
 };
 use capsule_engine::Engine;
 use prometheus_client::{
@@ -168,24 +168,13 @@ impl Metrics {
         gauge(to, "observers", "Observers", observers)?;
         let help = "Times that an event was handed to a subscription";
         counter(to, "deliveries", help, counted.handed_out)?;
-        let lost = "Events and records that consumers lost";
-        counter(to, "lost", lost, counted.lost)?;
+        let lost = "Events and records that consumers lost, by cause";
+        let by_cause: Vec<_> = Losses::CAUSES
+            .into_iter()
+            .zip(counted.lost_by_cause)
+            .collect();
+        family(to, "lost", lost, "cause", &by_cause)?;
         counter(to, "lost_bytes", "What they counted", counted.lost_bytes)?;
-        let drops = [
-            ("drop-oldest", sum(|s| s.lost.dropped_oldest.items)),
-            ("drop-newest", sum(|s| s.lost.dropped_newest.items)),
-            ("too-large", sum(|s| s.lost.too_large.items)),
-            ("lagged", sum(|s| s.lost.lagged.items)),
-        ];
-        // A gauge: those of a subscription leave with it.
-        let help = "Events lost by the subscriptions there are, by reason";
-        let mut dropped =
-            to.encode_descriptor("subscription_lost_events", help, None, MetricType::Gauge)?;
-        for (reason, count) in drops {
-            let labels = [("reason", reason)];
-            let mut one = dropped.encode_family(&labels)?;
-            one.encode_gauge(&(count as i64))?;
-        }
         let help = "Events that wait for subscribers";
         gauge(to, "queued_events", help, sum(|s| s.queued.items))?;
         let help = "Bytes that wait for subscribers";

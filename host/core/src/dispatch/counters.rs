@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     hook::ErrorKind,
-    mailbox::Tally,
+    mailbox::Losses,
     quarantine::Change,
     sync::{AtomicU64, Ordering},
 };
@@ -26,7 +26,7 @@ pub struct Counters {
     steps: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     handed_out: AtomicU64,
-    lost: AtomicU64,
+    lost: [AtomicU64; Losses::CAUSES.len()],
     lost_bytes: AtomicU64,
     shared_lanes: AtomicU64,
     quarantined: AtomicU64,
@@ -63,6 +63,8 @@ pub struct Snapshot {
     /// Events and records that consumers lost, and events that were queued for
     /// a subscription when it was dropped.
     pub lost: u64,
+    /// The same by cause, as [`Losses::CAUSES`] orders them.
+    pub lost_by_cause: [u64; Losses::CAUSES.len()],
     /// Their bytes.
     pub lost_bytes: u64,
     /// Events that visited a lane which principals share because a capsule had
@@ -95,7 +97,8 @@ impl Counters {
             errors: self.errors.each_ref().map(read),
             triggered: read(&self.triggered),
             handed_out: read(&self.handed_out),
-            lost: read(&self.lost),
+            lost: self.lost.iter().map(read).sum(),
+            lost_by_cause: self.lost.each_ref().map(read),
             lost_bytes: read(&self.lost_bytes),
             shared_lanes: read(&self.shared_lanes),
             quarantined: read(&self.quarantined),
@@ -125,9 +128,12 @@ impl Counters {
         add(&self.handed_out);
     }
 
-    pub(super) fn lost(&self, lost: Tally) {
-        self.lost.fetch_add(lost.items, Ordering::Relaxed);
-        self.lost_bytes.fetch_add(lost.bytes, Ordering::Relaxed);
+    pub(super) fn lost(&self, lost: &Losses) {
+        for (counter, (_, lost)) in self.lost.iter().zip(lost.by_cause()) {
+            counter.fetch_add(lost.items, Ordering::Relaxed);
+        }
+        self.lost_bytes
+            .fetch_add(lost.total().bytes, Ordering::Relaxed);
     }
 
     pub(super) fn shared_lane(&self) {

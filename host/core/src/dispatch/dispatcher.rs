@@ -153,7 +153,8 @@ impl Dispatcher {
     }
 
     /// Takes an event in as soon as there is room for it. Only publishers for
-    /// the same principal wait for one another, unless the whole host is full.
+    /// the same principal wait for one another, unless the whole host is full
+    /// or an observer that blocks is.
     /// Dropping the future leaves the event untaken.
     ///
     /// # Errors
@@ -177,7 +178,8 @@ impl Dispatcher {
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need
-    /// be. The event runs in a task of its own from then on.
+    /// be. The event runs in a task of its own from then on, on the tokio
+    /// runtime that this is called in.
     ///
     /// # Errors
     ///

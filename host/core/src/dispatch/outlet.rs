@@ -134,7 +134,7 @@ impl Rate {
     fn count(&mut self, principal: Option<&Principal>, now: Instant) -> u32 {
         if now.duration_since(self.since) >= SECOND {
             self.since = now;
-            // Whoever is idle leaves nothing.
+            // What is left of the second before goes with the first try of the next.
             self.tries = HashMap::default();
         }
         let tries = self.tries.entry(principal.cloned()).or_default();

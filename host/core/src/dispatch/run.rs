@@ -242,7 +242,7 @@ impl Sending<'_> {
     async fn send(mut self, message: &Arc<Message>) {
         let lost = self.subscriber.send(message, self.bytes).await;
         self.is_over = true;
-        if lost.is_none() {
+        if lost.total().is_zero() {
             self.shared.counters.handed_out();
         }
         self.shared.lost(self.subscriber, lost);

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Counters, DispatchConfig, lagging::Lagging, routing::Route, routing::Routing};
 use crate::{
-    mailbox::Tally,
+    mailbox::Losses,
     observe::{Category, Observers, Record},
     subscribe::{Message, Subscriber, View},
     types::{Draft, Kind, Origin, Topic},
@@ -55,8 +55,8 @@ impl Shared {
     }
 
     /// Reports what a subscriber lost.
-    pub(super) fn lost(self: &Arc<Self>, subscriber: &Subscriber, lost: Option<Tally>) {
-        if let Some(lost) = lost {
+    pub(super) fn lost(self: &Arc<Self>, subscriber: &Subscriber, lost: Losses) {
+        if !lost.total().is_zero() {
             self.dropped(&subscriber.options().name, lost);
         }
     }
@@ -103,8 +103,9 @@ impl Shared {
         }
     }
 
-    fn dropped(self: &Arc<Self>, consumer: &Arc<str>, lost: Tally) {
-        self.counters.lost(lost);
+    fn dropped(self: &Arc<Self>, consumer: &Arc<str>, lost: Losses) {
+        self.counters.lost(&lost);
+        let lost = lost.total();
         if self.lagging.count(consumer, lost) {
             Lagging::report(self, consumer.clone());
         }

@@ -4,14 +4,15 @@ use std::sync::{Arc, Weak};
 
 use super::shared::Shared;
 use crate::{
-    mailbox::{CloseReason, Received, Receiver, Stats, TryRecvError},
+    mailbox::{CloseReason, Losses, Received, Receiver, Stats, TryRecvError},
     subscribe::{Message, SubscribeOptions, Subscriber},
 };
 
 /// Receives what it subscribed to. Dropping it ends the subscription.
 ///
 /// The events of one principal come in publish order; between principals it is
-/// fair by bytes. What was lost is said in its place.
+/// fair by bytes. What was lost is said before what is
+/// received next.
 #[derive(Debug)]
 pub struct Subscription {
     shared: Weak<Shared>,
@@ -86,7 +87,10 @@ impl Drop for Subscription {
         if let Some(shared) = self.shared.upgrade() {
             shared.routing.unsubscribe(&self.subscriber);
             self.receiver.close();
-            shared.counters.lost(self.receiver.stats().lost.discarded);
+            shared.counters.lost(&Losses {
+                discarded: self.receiver.stats().lost.discarded,
+                ..Losses::default()
+            });
         }
     }
 }

@@ -4,7 +4,7 @@
 //! principal that pushes fifty times as much as the others is received no
 //! more often than they are. A mailbox is bounded in items and bytes, and an
 //! [`Overflow`] says what a push does that finds no room. Whatever is lost is
-//! counted by cause, and told to the receiver in its place in the stream.
+//! counted by cause, and told to the receiver before what it receives next.
 //!
 //! Pushing never blocks. Where the policy is [`Overflow::Block`], a publisher
 //! reserves room first, and that is what it waits for. One that needs room in

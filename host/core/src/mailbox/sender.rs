@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    MailboxConfig, NoRoom, Overflow, Receiver, Reservation, Stats, Tally, Turn, room::Place,
-    shared::Shared, state::CloseReason,
+    Losses, MailboxConfig, NoRoom, Overflow, Receiver, Reservation, Stats, Tally, Turn,
+    room::Place, shared::Shared, state::CloseReason,
 };
 use crate::types::Principal;
 
@@ -96,11 +96,16 @@ impl<T> Sender<T> {
     /// Counts an item of so many bytes as lost, that waited for room and will
     /// not be pushed any more, and says what was lost; nothing where the
     /// mailbox is closed. 0 bytes count as 1.
-    pub fn give_up(&self, bytes: usize) -> Option<Tally> {
+    pub fn give_up(&self, bytes: usize) -> Losses {
         let bytes = bytes.max(1);
-        self.shared()
-            .with(|state, afterwards| state.give_up(bytes, afterwards))
-            .then(|| Tally::one(bytes))
+        let mut losses = Losses::default();
+        let counted = self
+            .shared()
+            .with(|state, afterwards| state.give_up(bytes, afterwards));
+        if counted {
+            losses.given_up = Tally::one(bytes);
+        }
+        losses
     }
 
     /// Holds room for one item of so many bytes, if it is there now and nobody
@@ -231,12 +236,17 @@ impl<T> Clone for Sender<T> {
 
 impl Pushed {
     /// What was lost by the push of an item that counts `bytes`.
-    pub fn lost(self, bytes: usize) -> Option<Tally> {
+    pub fn lost(self, bytes: usize) -> Losses {
+        let mut losses = Losses::default();
+        let one = Tally::one(bytes.max(1));
         match self {
-            Self::Queued | Self::Closed => None,
-            Self::DroppedOldest { lost } => Some(lost),
-            Self::DroppedNewest | Self::TooLarge | Self::Lagged => Some(Tally::one(bytes.max(1))),
+            Self::Queued | Self::Closed => {}
+            Self::DroppedOldest { lost } => losses.dropped_oldest = lost,
+            Self::DroppedNewest => losses.dropped_newest = one,
+            Self::TooLarge => losses.too_large = one,
+            Self::Lagged => losses.lagged = one,
         }
+        losses
     }
 
     /// Whether the item is queued, whatever was lost for it.

@@ -97,6 +97,29 @@ impl AddAssign for Tally {
 // === impl Losses ===
 
 impl Losses {
+    /// The words for the causes, in the order of [`by_cause`](Self::by_cause).
+    pub const CAUSES: [&str; 6] = [
+        "dropped-oldest",
+        "dropped-newest",
+        "too-large",
+        "lagged",
+        "given-up",
+        "discarded",
+    ];
+
+    /// Each cause and what was lost by it.
+    pub fn by_cause(&self) -> impl Iterator<Item = (&'static str, Tally)> {
+        let lost = [
+            self.dropped_oldest,
+            self.dropped_newest,
+            self.too_large,
+            self.lagged,
+            self.given_up,
+            self.discarded,
+        ];
+        Self::CAUSES.into_iter().zip(lost)
+    }
+
     /// All of them together.
     pub fn total(&self) -> Tally {
         self.dropped_oldest

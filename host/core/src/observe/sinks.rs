@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::{Categories, Category, Observer, Record};
 use crate::{
-    mailbox::{MailboxConfig, Overflow, Sender, Tally, mailbox},
+    mailbox::{Losses, MailboxConfig, Overflow, Sender, mailbox},
     sync::{AtomicU64, Mutex, Ordering},
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Sink {
 }
 
 /// What an observer lost, and its name.
-pub(crate) type Loss = (Arc<str>, Tally);
+pub(crate) type Loss = (Arc<str>, Losses);
 
 // === impl Observers ===
 
@@ -79,7 +79,10 @@ impl Observers {
         for sink in self.sinks.load().iter() {
             if sink.categories.contains(category) {
                 let pushed = sink.sender.push(record.principal(), bytes, record.clone());
-                losses.extend(pushed.lost(bytes).map(|lost| (sink.name.clone(), lost)));
+                let lost = pushed.lost(bytes);
+                if !lost.total().is_zero() {
+                    losses.push((sink.name.clone(), lost));
+                }
             }
         }
         losses

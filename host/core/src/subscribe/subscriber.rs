@@ -8,7 +8,7 @@ use std::{
 use super::{Message, Scope, SubscribeOptions, View};
 use crate::{
     lane::LaneGroup,
-    mailbox::{self, Overflow, Pushed, Sender, Stats, Tally},
+    mailbox::{self, Losses, Overflow, Pushed, Sender, Stats},
     types::Facts,
 };
 
@@ -78,7 +78,7 @@ impl Subscriber {
 
     /// Queues a message as soon as there is room; at once where nobody waits
     /// for room. Says what was lost.
-    pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Option<Tally> {
+    pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Losses {
         let principal = message.event.principal.as_ref();
         match self.sender.reserve(bytes).await {
             Ok(Some(room)) => {
@@ -94,7 +94,7 @@ impl Subscriber {
 
     /// Counts a message as lost that will not be sent any more. Says what was
     /// lost.
-    pub(crate) fn give_up(&self, bytes: usize) -> Option<Tally> {
+    pub(crate) fn give_up(&self, bytes: usize) -> Losses {
         self.sender.give_up(bytes)
     }
 }

@@ -1,6 +1,7 @@
 //! The rules of dispatching, each quoted by the test that fails without it.
 
 mod blocking;
+mod bounds;
 mod chain;
 mod lagging;
 mod leftovers;
