@@ -20,6 +20,7 @@ use tokio::{
     select,
     sync::oneshot,
     task::{JoinSet, yield_now},
+    time::sleep,
 };
 
 use crate::{
@@ -62,6 +63,9 @@ pub(crate) const SHORT: Scale = Scale {
     populations: [10, 100, 1_000],
     samples: 100,
 };
+
+/// How often it is reported that one lags.
+const LAG_REPORTS: Duration = Duration::from_millis(10);
 
 /// What the scenario's tasks share.
 #[derive(Debug)]
@@ -138,6 +142,9 @@ async fn churn(scale: Scale) -> Result<Findings, StressError> {
         ),
         order.seen == published && order.inversions == 0 && order.gaps == 0,
     );
+    while bus.dispatcher.lagging() > 0 {
+        sleep(LAG_REPORTS).await;
+    }
     churned.tell(&mut findings, &bus.dispatcher);
     Ok(findings)
 }
@@ -199,7 +206,11 @@ fn cost(findings: &mut Findings, scale: Scale) -> Result<(), StressError> {
 impl Bus {
     fn new() -> Result<Self, StressError> {
         let topic = |index| Ok(Topic::new(&format!("churn.t{index}"))?);
-        let dispatcher = Dispatcher::new(DispatchConfig::default());
+        let dispatcher = Dispatcher::new(DispatchConfig {
+            // What is reported of one that has gone is over soon, too.
+            lag_report_interval: LAG_REPORTS,
+            ..DispatchConfig::default()
+        });
         let service = Arc::new(Service(Duration::ZERO));
         dispatcher.install(vec![interceptor("capsule", "churn.>", service)?]);
         Ok(Self {

@@ -109,15 +109,16 @@ impl Routing {
         }
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
-        self.is_cached.store(true, Ordering::Relaxed);
         place.store(Some(Arc::new(Cached {
             topic: topic.clone(),
             version: snapshot.version,
             route: route.clone(),
         })));
         // What was replaced meanwhile must not be kept alive by a place that
-        // was emptied before this was put in it.
-        if self.version.load(Ordering::Acquire) != snapshot.version {
+        // was emptied before this was put in it: either whoever replaces it
+        // sees the mark, or this sees the new version.
+        self.is_cached.store(true, Ordering::SeqCst);
+        if self.version.load(Ordering::SeqCst) != snapshot.version {
             place.store(None);
         }
         route
@@ -179,9 +180,9 @@ impl Routing {
         change(&mut next);
         let version = next.version;
         self.snapshot.store(Arc::new(next));
-        self.version.store(version, Ordering::Release);
+        self.version.store(version, Ordering::SeqCst);
         // What is remembered is stale, and would keep alive what is gone.
-        if self.is_cached.swap(false, Ordering::AcqRel) {
+        if self.is_cached.swap(false, Ordering::SeqCst) {
             for place in &self.cache {
                 place.store(None);
             }

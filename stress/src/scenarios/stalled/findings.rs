@@ -1,11 +1,15 @@
 //! What the two runs say.
 
 use capsule_core::{
-    broker::{BrokerConfig, End},
+    broker::End,
     mailbox::{CloseReason, Overflow},
 };
 
-use super::{consumer::Read, publisher::Fates, scene::Run};
+use super::{
+    consumer::Read,
+    publisher::Fates,
+    scene::{Run, broker_config},
+};
 use crate::Findings;
 
 /// Compares a run `with` stalled consumers to one `without`.
@@ -92,7 +96,7 @@ fn tell(findings: &mut Findings, what: &str, read: &Read, published: u64) {
 
 fn of_second_process(findings: &mut Findings, with: &Run) {
     let asked = with.second;
-    let queue = BrokerConfig::default().subscriber_queue.get();
+    let queue = broker_config().subscriber_queue.get();
     let end = match asked.end {
         Some(End::Lagged) => "then it was disconnected",
         _ => "it was not disconnected",

@@ -1,6 +1,6 @@
 //! Sets the host up, with or without consumers that stall, and publishes.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use capsule_core::{
     broker::{Broker, BrokerConfig, ExternalHook, HookName},
@@ -135,12 +135,20 @@ async fn beside_stalled_ones(scale: Scale) -> Result<Run, StressError> {
     Ok(run)
 }
 
+/// A queue that a stalled process fills within the scene.
+pub(super) fn broker_config() -> BrokerConfig {
+    BrokerConfig {
+        subscriber_queue: const { NonZeroUsize::new(256).unwrap() },
+        ..BrokerConfig::default()
+    }
+}
+
 // === impl Scene ===
 
 impl Scene {
     fn new(scale: Scale) -> Result<Self, StressError> {
         let dispatcher = Arc::new(Dispatcher::new(DispatchConfig::default()));
-        let broker = Arc::new(Broker::new(BrokerConfig::default()));
+        let broker = Arc::new(Broker::new(broker_config()));
         let service = || Arc::new(Service(SERVICE));
         let hook = |topic| -> Result<Interceptor, StressError> {
             let hook = ExternalHook::new(broker.clone(), HookName::new(topic)?);
