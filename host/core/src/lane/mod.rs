@@ -15,6 +15,7 @@
 //! nothing.
 
 mod line;
+mod no_room;
 mod outbox;
 mod queue;
 mod room;
@@ -28,9 +29,10 @@ mod wait;
 mod tests;
 
 pub use self::{
+    no_room::NoRoom,
     room::RoomUse,
     scope::{LaneGroup, LaneScope},
-    table::{LaneConfig, Lanes, NoRoom, Visit},
+    table::{LaneConfig, Lanes, Visit},
     tenant::Refused,
     ticket::{LaneTicket, Tickets},
 };

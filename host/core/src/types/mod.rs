@@ -2,12 +2,14 @@
 //! has been checked.
 
 mod event;
+mod name;
 mod principal;
 mod topic;
 
 pub(crate) use self::event::Origin;
 pub use self::{
-    event::{Draft, ENVELOPE_BYTES, Event, EventId, Facts, Kind, MAX_NAME_BYTES, Name, NameError},
+    event::{Draft, ENVELOPE_BYTES, Event, EventId, Facts, Kind},
+    name::{MAX_NAME_BYTES, Name, NameError},
     principal::{Principal, PrincipalError},
     topic::{MAX_SEGMENTS, MAX_TOPIC_BYTES, Pattern, Topic, TopicError},
 };
