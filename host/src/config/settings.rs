@@ -90,6 +90,8 @@ pub struct DispatchSettings {
     /// Sessions that may be registered; the one unused for longest goes first.
     /// Default 100000.
     pub max_sessions: NonZeroUsize,
+    /// Those of one principal. Default 10000.
+    pub max_sessions_per_principal: NonZeroUsize,
 }
 
 /// `[quarantine]`: when a capsule that keeps failing is taken out, for the
@@ -181,6 +183,7 @@ impl Default for DispatchSettings {
             max_hops: dispatch.max_hops,
             lag_report_interval_ms: const { NonZeroU64::new(10_000).unwrap() },
             max_sessions: dispatch.sessions.max_bound,
+            max_sessions_per_principal: dispatch.sessions.max_bound_per_principal,
         }
     }
 }
@@ -206,6 +209,7 @@ impl DispatchSettings {
             lag_report_interval: Duration::from_millis(self.lag_report_interval_ms.get()),
             sessions: SessionConfig {
                 max_bound: self.max_sessions,
+                max_bound_per_principal: self.max_sessions_per_principal,
             },
         }
     }

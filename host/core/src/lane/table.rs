@@ -222,9 +222,8 @@ impl<D: Deliver> Lanes<D> {
     }
 
     fn refusals(&self, state: &State<D>, visit: &Visit, ancestors: &[u64]) -> Vec<Option<Refused>> {
-        let shared = self.shared.state.lock();
         let capacity = self.config.capacity.get();
-        let refuses = |scope| state.refuses(scope, &shared, ancestors, capacity);
+        let refuses = |scope| state.refuses(scope, &self.shared.state, ancestors, capacity);
         visit.scopes.iter().map(refuses).collect()
     }
 

@@ -211,13 +211,13 @@ impl<D> State<D> {
     pub(super) fn refuses(
         &self,
         scope: &LaneScope,
-        shared: &Self,
+        shared: &Mutex<Self>,
         ancestors: &[u64],
         capacity: usize,
     ) -> Option<Refused> {
         let lane = self.lanes.get(scope)?;
         let held = match lane.is_shared {
-            true => shared.is_held_by(&scope.shared(), ancestors),
+            true => shared.lock().is_held_by(&scope.shared(), ancestors),
             false => lane.queue.is_held_by(ancestors),
         };
         if held {

@@ -16,16 +16,16 @@ use crate::{
 /// Binds the sessions of sources to sessions of the host.
 ///
 /// Each principal has bindings of its own, and so has the system itself: what
-/// one registers is never seen in the events of another. All share one limit;
-/// beyond it, the binding that was used least recently is forgotten,
-/// registering and finding it being uses.
+/// one registers is never seen in the events of another. Where it has as many
+/// as one may, its own that was used least recently is forgotten; where all
+/// together have as many as there may be, that of the principal which has used
+/// none of its own for longest. Registering and finding one are uses.
 #[derive(Debug)]
 pub struct Sessions {
     config: SessionConfig,
     /// How many there are: none, in many hosts, and then nothing is locked.
     count: AtomicUsize,
-    /// Least recently used first.
-    bound: Mutex<LinkedHashMap<Key, Name, RandomState>>,
+    bound: Mutex<Bound>,
     evicted: AtomicU64,
 }
 
@@ -35,6 +35,9 @@ pub struct SessionConfig {
     /// How many bindings are remembered, each with a principal and three names
     /// of at most 256 bytes. Default 100,000.
     pub max_bound: NonZeroUsize,
+    /// How many of them one principal has at most, so that none forgets those
+    /// of the others by registering without end. Default 10,000.
+    pub max_bound_per_principal: NonZeroUsize,
 }
 
 /// What registering a session came to.
@@ -51,12 +54,16 @@ pub enum Registered {
     Same,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Key {
-    principal: Option<Principal>,
-    source: Name,
-    native: Name,
+/// The bindings of each principal, those that used theirs least recently first.
+#[derive(Debug, Default)]
+struct Bound {
+    of: LinkedHashMap<Option<Principal>, Own, RandomState>,
+    count: usize,
 }
+
+/// The bindings of one principal by source and native session, least recently
+/// used first.
+type Own = LinkedHashMap<(Name, Name), Name, RandomState>;
 
 // === impl SessionConfig ===
 
@@ -64,6 +71,7 @@ impl Default for SessionConfig {
     fn default() -> Self {
         Self {
             max_bound: const { NonZeroUsize::new(100_000).unwrap() },
+            max_bound_per_principal: const { NonZeroUsize::new(10_000).unwrap() },
         }
     }
 }
@@ -90,14 +98,22 @@ impl Sessions {
         native: &Name,
         session: Name,
     ) -> Registered {
-        let key = Key::new(principal, source, native);
         let mut bound = self.bound.lock();
-        let previous = bound.insert(key, session.clone());
-        if bound.len() > self.config.max_bound.get() {
-            bound.pop_front();
+        let own = bound.own(principal);
+        let previous = own.insert((source.clone(), native.clone()), session.clone());
+        let has_too_many = own.len() > self.config.max_bound_per_principal.get();
+        if has_too_many {
+            own.pop_front();
+        }
+        bound.count += usize::from(previous.is_none() && !has_too_many);
+        let is_full = bound.count > self.config.max_bound.get();
+        if is_full {
+            bound.forget_one();
+        }
+        if has_too_many || is_full {
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
-        self.count.store(bound.len(), Ordering::Relaxed);
+        self.count.store(bound.count, Ordering::Relaxed);
         match previous {
             None => Registered::New,
             Some(previous) if previous == session => Registered::Same,
@@ -116,8 +132,12 @@ impl Sessions {
         if self.is_empty() {
             return None;
         }
-        let key = Key::new(principal, source, native);
-        self.bound.lock().to_back(&key).cloned()
+        let mut bound = self.bound.lock();
+        let principal = principal.cloned();
+        let key = (source.clone(), native.clone());
+        let session = bound.of.get_mut(&principal)?.to_back(&key).cloned()?;
+        bound.of.to_back(&principal);
+        Some(session)
     }
 
     /// Fills in the session of an event that has none but says what its source
@@ -143,11 +163,16 @@ impl Sessions {
         source: &Name,
         native: &Name,
     ) -> Option<Name> {
-        let key = Key::new(principal, source, native);
         let mut bound = self.bound.lock();
-        let session = bound.remove(&key);
-        self.count.store(bound.len(), Ordering::Relaxed);
-        session
+        let principal = principal.cloned();
+        let own = bound.of.get_mut(&principal)?;
+        let session = own.remove(&(source.clone(), native.clone()))?;
+        if own.is_empty() {
+            bound.of.remove(&principal);
+        }
+        bound.count -= 1;
+        self.count.store(bound.count, Ordering::Relaxed);
+        Some(session)
     }
 
     /// How many bindings there are.
@@ -166,14 +191,27 @@ impl Sessions {
     }
 }
 
-// === impl Key ===
+// === impl Bound ===
 
-impl Key {
-    fn new(principal: Option<&Principal>, source: &Name, native: &Name) -> Self {
-        Self {
-            principal: principal.cloned(),
-            source: source.clone(),
-            native: native.clone(),
+impl Bound {
+    /// The bindings of a principal, which uses them now.
+    fn own(&mut self, principal: Option<&Principal>) -> &mut Own {
+        let principal = principal.cloned();
+        self.of.to_back(&principal);
+        self.of.entry(principal).or_insert_with(Own::default)
+    }
+
+    /// Forgets the oldest binding of the principal that has used none of its
+    /// own for longest.
+    fn forget_one(&mut self) {
+        let Some((principal, mut own)) = self.of.pop_front() else {
+            return;
+        };
+        own.pop_front();
+        self.count -= 1;
+        if !own.is_empty() {
+            self.of.insert(principal.clone(), own);
+            self.of.to_front(&principal);
         }
     }
 }

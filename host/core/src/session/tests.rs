@@ -17,8 +17,13 @@ fn principal(text: &str) -> Principal {
 
 /// Remembers at most `max` bindings.
 fn sessions(max: usize) -> Sessions {
+    bounded(max, max)
+}
+
+fn bounded(max: usize, max_of_one: usize) -> Sessions {
     Sessions::new(SessionConfig {
         max_bound: NonZeroUsize::new(max).unwrap(),
+        max_bound_per_principal: NonZeroUsize::new(max_of_one).unwrap(),
     })
 }
 
@@ -126,6 +131,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 #[derive(Debug, Default)]
 struct Model {
     bound: Vec<((u8, u8), u8)>,
+    /// Who has used one of theirs, least recently first.
+    tenants: Vec<u8>,
     evicted: u64,
 }
 
@@ -135,11 +142,35 @@ impl Model {
         Some(self.bound.remove(at).1)
     }
 
-    fn register(&mut self, key: (u8, u8), session: u8, max: usize) -> Option<u8> {
+    fn used(&mut self, tenant: u8) {
+        self.tenants.retain(|other| *other != tenant);
+        self.tenants.push(tenant);
+    }
+
+    fn oldest(&self, tenant: u8) -> Option<usize> {
+        self.bound.iter().position(|((of, _), _)| *of == tenant)
+    }
+
+    fn register(
+        &mut self,
+        key: (u8, u8),
+        session: u8,
+        max: usize,
+        max_of_one: usize,
+    ) -> Option<u8> {
         let previous = self.remove(key);
         self.bound.push((key, session));
-        if self.bound.len() > max {
-            self.bound.remove(0);
+        self.used(key.0);
+        let own = self.bound.iter().filter(|((of, _), _)| *of == key.0);
+        let too_many = match own.count() > max_of_one {
+            true => self.oldest(key.0),
+            false if self.bound.len() > max => {
+                self.tenants.iter().find_map(|tenant| self.oldest(*tenant))
+            }
+            false => None,
+        };
+        if let Some(at) = too_many {
+            self.bound.remove(at);
             self.evicted += 1;
         }
         previous
@@ -148,6 +179,7 @@ impl Model {
     fn resolve(&mut self, key: (u8, u8)) -> Option<u8> {
         let session = self.remove(key)?;
         self.bound.push((key, session));
+        self.used(key.0);
         Some(session)
     }
 }
@@ -155,8 +187,12 @@ impl Model {
 proptest! {
     /// Rule: when full, what was used least recently is forgotten, and counted.
     #[test]
-    fn the_table_does_what_a_list_does(ops in ops(), max in 1..8_usize) {
-        let (sessions, mut model) = (sessions(max), Model::default());
+    fn the_table_does_what_a_list_does(
+        ops in ops(),
+        max in 1..8_usize,
+        max_of_one in 1..4_usize,
+    ) {
+        let (sessions, mut model) = (bounded(max, max_of_one), Model::default());
         let source = name("chat");
         let session = |n: u8| name(&format!("s{n}"));
         for op in ops {
@@ -170,7 +206,7 @@ proptest! {
             match op {
                 Op::Register(_, _, to) => {
                     let told = sessions.register(tenant.as_ref(), &source, &native, session(to));
-                    let want = match model.register(key, to, max) {
+                    let want = match model.register(key, to, max, max_of_one) {
                         None => Registered::New,
                         Some(previous) if previous == to => Registered::Same,
                         Some(previous) => Registered::Changed { previous: session(previous) },
@@ -198,4 +234,20 @@ proptest! {
             prop_assert_eq!(sessions.evicted(), model.evicted);
         }
     }
+}
+
+/// Rule: a tenant never forgets the sessions of another.
+#[test]
+fn one_who_registers_without_end_forgets_its_own() {
+    let sessions = bounded(100, 10);
+    let (alice, mallory) = (principal("alice"), principal("mallory"));
+    let source = name("chat");
+    let _new = sessions.register(Some(&alice), &source, &name("7"), name("s"));
+    for n in 0..1000 {
+        let native = name(&n.to_string());
+        let _new = sessions.register(Some(&mallory), &source, &native, name("s"));
+    }
+    let found = sessions.resolve(Some(&alice), &source, &name("7"));
+    assert_eq!(found, Some(name("s")));
+    assert_eq!((sessions.len(), sessions.evicted()), (11, 990));
 }
