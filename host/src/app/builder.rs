@@ -8,7 +8,7 @@ use std::{
 
 use capsule_core::{
     broker::Broker,
-    dispatch::{Dispatcher, Subscription},
+    dispatch::{DispatchConfig, Dispatcher, Subscription},
     subscribe::SubscribeOptions,
 };
 use capsule_engine::{CacheError, Engine, EngineError, ModuleCache};
@@ -72,7 +72,10 @@ impl HostBuilder {
     /// Starts from `config`.
     pub fn new(config: HostConfig) -> Self {
         Self {
-            dispatcher: Arc::new(Dispatcher::new(config.dispatch.to_dispatch())),
+            dispatcher: Arc::new(Dispatcher::new(DispatchConfig {
+                queue: config.queue.to_queue(),
+                ..config.dispatch.to_dispatch()
+            })),
             broker: Arc::new(Broker::new(config.hooks.to_broker())),
             config,
         }

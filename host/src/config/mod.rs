@@ -7,6 +7,6 @@ pub use self::{
     file::ConfigError,
     settings::{
         DispatchSettings, EngineSettings, HookSettings, HostConfig, InputSettings,
-        QuarantineSettings,
+        QuarantineSettings, QueueSettings,
     },
 };

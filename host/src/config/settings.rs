@@ -10,6 +10,7 @@ use capsule_core::{
     broker::BrokerConfig,
     dispatch::DispatchConfig,
     lane::{LaneConfig, RoomUse},
+    mailbox::{MailboxConfig, Overflow, Quantum},
     quarantine::QuarantineConfig,
     session::SessionConfig,
 };
@@ -38,6 +39,8 @@ pub struct HostConfig {
     pub dispatch: DispatchSettings,
     /// When a capsule that keeps failing is taken out.
     pub quarantine: QuarantineSettings,
+    /// How much waits for one subscriber.
+    pub queue: QueueSettings,
     /// How external hooks are asked.
     pub hooks: HookSettings,
     /// How lines of events are read.
@@ -106,6 +109,21 @@ pub struct QuarantineSettings {
     pub first_ms: u64,
     /// How long it is out at most, in milliseconds. Default 300000.
     pub longest_ms: u64,
+}
+
+/// `[queue]`: what waits for one subscriber that does not say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueSettings {
+    /// Most bytes; also the largest event that it takes. Default 1 MiB.
+    pub max_bytes: NonZeroUsize,
+    /// Most events. Default 4096.
+    pub max_items: NonZeroUsize,
+    /// The bytes that a principal is served in one turn; at least 4096, which
+    /// is the default.
+    pub quantum_bytes: usize,
+    /// What happens when it is full. Default `drop-oldest`.
+    pub overflow: Overflow,
 }
 
 /// `[hooks]`: how external hooks are asked.
@@ -211,6 +229,7 @@ impl DispatchSettings {
                 max_bound: self.max_sessions,
                 max_bound_per_principal: self.max_sessions_per_principal,
             },
+            ..DispatchConfig::default()
         }
     }
 }
@@ -236,6 +255,32 @@ impl QuarantineSettings {
             first: Duration::from_millis(self.first_ms),
             longest: Duration::from_millis(self.longest_ms),
         })
+    }
+}
+
+// === impl QueueSettings ===
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        let queue = MailboxConfig::default();
+        Self {
+            max_bytes: queue.max_bytes,
+            max_items: queue.max_items,
+            quantum_bytes: queue.quantum_bytes.get(),
+            overflow: queue.overflow,
+        }
+    }
+}
+
+impl QueueSettings {
+    /// The core's own form of it.
+    pub fn to_queue(&self) -> MailboxConfig {
+        MailboxConfig {
+            max_bytes: self.max_bytes,
+            max_items: self.max_items,
+            quantum_bytes: Quantum::new(self.quantum_bytes),
+            overflow: self.overflow,
+        }
     }
 }
 

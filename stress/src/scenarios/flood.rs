@@ -159,7 +159,7 @@ struct Reading {
 /// Reads until every event is accounted for.
 async fn read(mut subscription: capsule_core::dispatch::Subscription, scale: Scale) -> Reading {
     let mut reading = Reading {
-        overflow: subscription.options().mailbox.overflow,
+        overflow: subscription.options().mailbox.unwrap_or_default().overflow,
         order: OrderCheck::new(scale.principals as usize),
         lost: 0,
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{lane::LaneConfig, session::SessionConfig};
+use crate::{lane::LaneConfig, mailbox::MailboxConfig, session::SessionConfig};
 
 /// The longest that any wait is taken for: a day. Instants cannot be added to
 /// without end.
@@ -24,6 +24,8 @@ pub struct DispatchConfig {
     pub lag_report_interval: Duration,
     /// How many sessions may be registered.
     pub sessions: SessionConfig,
+    /// The queue of a subscription that does not say otherwise.
+    pub queue: MailboxConfig,
 }
 
 // === impl DispatchConfig ===
@@ -36,6 +38,7 @@ impl Default for DispatchConfig {
             max_hops: 8,
             lag_report_interval: Duration::from_secs(10),
             sessions: SessionConfig::default(),
+            queue: MailboxConfig::default(),
         }
     }
 }

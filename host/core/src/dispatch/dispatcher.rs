@@ -337,7 +337,7 @@ impl Dispatcher {
         } = &mut admission;
         let (facts, bytes) = (draft.facts(), draft.size());
         for subscriber in route.wanting(View::Admitted, facts) {
-            let max = subscriber.options().mailbox.max_bytes.get();
+            let max = subscriber.mailbox().max_bytes.get();
             if bytes > max {
                 return Err(PublishError::TooLargeFor {
                     subscription: subscriber.options().name.clone(),

@@ -24,7 +24,8 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>, options: SubscribeOptions) -> Self {
-        let (subscriber, receiver) = Subscriber::new(shared.routing.next_id(), options);
+        let (subscriber, receiver) =
+            Subscriber::new(shared.routing.next_id(), options, shared.config.queue);
         let subscriber = Arc::new(subscriber);
         shared.routing.subscribe(&subscriber);
         Self {

@@ -17,8 +17,9 @@ pub struct SubscribeOptions {
     pub scope: Scope,
     /// What it sees of them.
     pub view: View,
-    /// What its queue may hold, and what happens when it is full.
-    pub mailbox: MailboxConfig,
+    /// What its queue may hold, and what happens when it is full; `None` is
+    /// what the host says.
+    pub mailbox: Option<MailboxConfig>,
 }
 
 /// Whose events a subscription may see.
@@ -45,14 +46,14 @@ pub enum View {
 // === impl SubscribeOptions ===
 
 impl SubscribeOptions {
-    /// Everything that is admitted, from everybody, with the default queue.
+    /// Everything that is admitted, from everybody, with the host's own queue.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
             filter: Filter::everything(),
             scope: Scope::default(),
             view: View::default(),
-            mailbox: MailboxConfig::default(),
+            mailbox: None,
         }
     }
 
@@ -76,7 +77,7 @@ impl SubscribeOptions {
 
     /// Queues as `mailbox` says.
     pub fn with_mailbox(mut self, mailbox: MailboxConfig) -> Self {
-        self.mailbox = mailbox;
+        self.mailbox = Some(mailbox);
         self
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{Message, Scope, SubscribeOptions, View};
 use crate::{
     lane::LaneGroup,
-    mailbox::{self, Losses, Overflow, Pushed, Sender, Stats},
+    mailbox::{self, Losses, MailboxConfig, Overflow, Pushed, Sender, Stats},
     types::Facts,
 };
 
@@ -17,6 +17,7 @@ use crate::{
 pub struct Subscriber {
     id: u32,
     options: SubscribeOptions,
+    mailbox: MailboxConfig,
     sender: Sender<Arc<Message>>,
     /// Where those wait for one another who wait for room in it.
     lanes: Option<Arc<LaneGroup>>,
@@ -29,13 +30,16 @@ impl Subscriber {
     pub(crate) fn new(
         id: u32,
         options: SubscribeOptions,
+        default: MailboxConfig,
     ) -> (Self, mailbox::Receiver<Arc<Message>>) {
-        let (sender, receiver) = mailbox::mailbox(options.mailbox);
-        let blocks = options.view == View::Admitted && options.mailbox.overflow == Overflow::Block;
+        let mailbox = options.mailbox.unwrap_or(default);
+        let (sender, receiver) = mailbox::mailbox(mailbox);
+        let blocks = options.view == View::Admitted && mailbox.overflow == Overflow::Block;
         let this = Self {
             lanes: blocks.then(|| Arc::new(LaneGroup::new(id, options.name.clone()))),
             id,
             options,
+            mailbox,
             sender,
         };
         (this, receiver)
@@ -48,6 +52,11 @@ impl Subscriber {
     /// What it asked for.
     pub fn options(&self) -> &SubscribeOptions {
         &self.options
+    }
+
+    /// What its queue may hold, and what happens when it is full.
+    pub fn mailbox(&self) -> &MailboxConfig {
+        &self.mailbox
     }
 
     /// What its queue has counted.
