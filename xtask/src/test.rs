@@ -56,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.step("tests of the host and the SDK", || {
         on_terminal(cargo().args(["test", "--workspace"]))
     })?;
-    report.step("schedules of threads", || schedules(None))?;
+    report.step("schedules of threads", schedules)?;
     fuzz(&mut report)?;
     report.step("tests of the capsules", || {
         on_terminal(&mut examples_cargo("test"))
@@ -72,22 +72,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Plays what threads share under random schedules, `schedules` of each or as
-/// many as the tests say themselves.
+/// Plays what threads share under random schedules, `CAPSULE_SCHEDULES` of each
+/// test or as many as the tests say themselves.
 ///
 /// # Errors
 ///
 /// A schedule breaks a rule; the message has what replays it.
-pub(crate) fn schedules(schedules: Option<u32>) -> Result<()> {
-    let mut command = cargo();
-    command
-        .args(["test", "--package", "capsule-core", "--lib", "schedules"])
-        .args(["--target-dir", "target/shuttle"])
-        .env("RUSTFLAGS", "--cfg shuttle");
-    if let Some(schedules) = schedules {
-        command.env("CAPSULE_SCHEDULES", schedules.to_string());
-    }
-    on_terminal(&mut command)
+fn schedules() -> Result<()> {
+    on_terminal(
+        cargo()
+            .args(["test", "--package", "capsule-core", "--lib", "schedules"])
+            .args(["--target-dir", "target/shuttle"])
+            .env("RUSTFLAGS", "--cfg shuttle"),
+    )
 }
 
 /// Runs each fuzz target for a moment, so that it keeps building and passing.

@@ -142,3 +142,26 @@ impl Drop for Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::DispatchConfig;
+
+    #[test]
+    fn a_follower_that_ends_forgets_no_loss_that_came_after() {
+        let shared = Arc::new(Shared::new(DispatchConfig::default()));
+        let cause: Arc<str> = "slow".into();
+        let follower = || Follower {
+            shared: Arc::downgrade(&shared),
+            cause: cause.clone(),
+            has_ended: false,
+        };
+        let mut old = follower();
+        assert!(!old.publish(), "nothing is lost, so it ends");
+        let lost = Tally { items: 7, bytes: 7 };
+        assert!(shared.lagging.count(&cause, lost), "the first again");
+        drop(old);
+        assert!(follower().publish(), "it is reported");
+    }
+}

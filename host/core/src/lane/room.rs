@@ -45,6 +45,17 @@ struct Want {
 #[derive(Debug, Default)]
 pub(super) struct RoomRequest(Option<Place>);
 
+// === impl RoomUse ===
+
+impl RoomUse {
+    /// Whether another event of `bytes` would be more than `share`. Whoever has
+    /// nothing under way may always have one.
+    pub(super) fn leaves_no_room_for(self, bytes: u64, share: Self) -> bool {
+        self.events >= share.events.max(1)
+            || (self.events > 0 && self.bytes.saturating_add(bytes) > share.bytes)
+    }
+}
+
 // === impl Room ===
 
 impl Room {

@@ -168,7 +168,8 @@ impl<D: Deliver> Lanes<D> {
         }
         let principal = visit.principal.clone();
         self.with_tenant(&principal, |tenant, state, _| {
-            if state.has_its_share(visit.bytes, self.config.in_flight_per_principal) {
+            let share = self.config.in_flight_per_principal;
+            if state.used().leaves_no_room_for(visit.bytes, share) {
                 self.room.give_back(visit.bytes);
                 return Err(self.no_room(&visit, &Where::Host, state.used()));
             }
@@ -319,6 +320,7 @@ impl<D: Deliver> Lanes<D> {
     fn no_room(&self, visit: &Visit, place: &Where, used: RoomUse) -> NoRoom {
         let principal = visit.principal.clone();
         let capacity = self.config.capacity.get();
+        let share = self.config.in_flight_per_principal;
         match place {
             Where::Lane(scope) => NoRoom::Lane {
                 principal,
@@ -329,21 +331,16 @@ impl<D: Deliver> Lanes<D> {
                 principal,
                 capacity,
             },
-            Where::Host if used.events > 0 && self.is_beyond(used, visit.bytes) => NoRoom::Share {
+            Where::Host if used.leaves_no_room_for(visit.bytes, share) => NoRoom::Share {
                 principal,
                 used,
-                max: self.config.in_flight_per_principal,
+                max: share,
             },
             Where::Host => NoRoom::Host {
                 used: self.room.used(),
                 max: self.room.max(),
             },
         }
-    }
-
-    fn is_beyond(&self, used: RoomUse, bytes: u64) -> bool {
-        let share = self.config.in_flight_per_principal;
-        used.events >= share.events.max(1) || used.bytes.saturating_add(bytes) > share.bytes
     }
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]

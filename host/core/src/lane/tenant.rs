@@ -141,13 +141,6 @@ impl<D> State<D> {
             && self.used.events == 0
     }
 
-    /// Whether the principal has as much under way as one may, of the host's
-    /// room. Whoever has nothing under way may always have one event.
-    pub(super) fn has_its_share(&self, bytes: u64, share: RoomUse) -> bool {
-        self.used.events >= share.events.max(1)
-            || (self.used.events > 0 && self.used.bytes.saturating_add(bytes) > share.bytes)
-    }
-
     /// What the principal has under way.
     pub(super) fn used(&self) -> RoomUse {
         self.used
@@ -200,7 +193,7 @@ impl<D> State<D> {
             return Some(Where::Outbox);
         }
         let in_room = own.filter(|own| own.at == Where::Host);
-        if self.has_its_share(visit.bytes, share) {
+        if self.used.leaves_no_room_for(visit.bytes, share) {
             return Some(Where::Host);
         }
         (!visit.passes(&self.room_line, in_room.map(|own| own.place))).then_some(Where::Host)
