@@ -1,6 +1,6 @@
 //! Lanes: who may deliver to one (capsule, principal) next.
 //!
-//! Publishing takes, under one short lock of its principal, a *ticket* in
+//! Publishing takes, under one short lock of some principals, a *ticket* in
 //! every lane that the event will visit. A delivery happens while its ticket is
 //! at the head of its lane. Because all tickets of an event are taken at once,
 //! two events that share lanes stand in the same order in each of them: nothing
@@ -14,12 +14,14 @@
 //! and a principal's entry only while it has lanes, so an idle principal costs
 //! nothing.
 
+mod fifo;
 mod line;
 mod no_room;
 mod outbox;
 mod queue;
 mod room;
 mod scope;
+mod shard;
 mod table;
 mod tenant;
 mod ticket;
@@ -32,8 +34,8 @@ pub use self::{
     no_room::NoRoom,
     room::RoomUse,
     scope::{LaneGroup, LaneScope},
+    shard::Refused,
     table::{LaneConfig, Lanes, Visit},
-    tenant::Refused,
     ticket::{LaneTicket, Tickets},
 };
 

@@ -1,9 +1,9 @@
 //! What a principal's events have come to, in publish order. Pure state, no
 //! lock.
 
-use std::collections::VecDeque;
-
 use smallvec::SmallVec;
+
+use super::fifo::Fifo;
 
 /// A place for each event of a principal that somebody subscribes to; what is
 /// admitted leaves in the order of the places.
@@ -11,13 +11,13 @@ use smallvec::SmallVec;
 pub(super) struct Outbox<D> {
     /// The number of the first place.
     head: u64,
-    places: VecDeque<Place<D>>,
+    places: Fifo<Place<D>>,
     /// Somebody is handing out what left; others only fill their places.
     draining: bool,
 }
 
 /// What leaves an outbox at once.
-pub(super) type Batch<D> = SmallVec<[D; 4]>;
+pub(super) type Batch<D> = SmallVec<[D; 1]>;
 
 #[derive(Debug)]
 enum Place<D> {
@@ -35,7 +35,7 @@ impl<D> Default for Outbox<D> {
     fn default() -> Self {
         Self {
             head: 0,
-            places: VecDeque::new(),
+            places: Fifo::default(),
             draining: false,
         }
     }

@@ -1,6 +1,8 @@
 //! The tickets of one lane. Pure state, no lock, no clock.
 
-use std::{collections::VecDeque, task::Waker};
+use std::task::Waker;
+
+use super::fifo::Fifo;
 
 /// The tickets of one lane, oldest first. One that is given back leaves at
 /// once, wherever it stands.
@@ -8,7 +10,7 @@ use std::{collections::VecDeque, task::Waker};
 pub(super) struct Queue {
     /// The number of the next ticket.
     next: u64,
-    held: VecDeque<Held>,
+    held: Fifo<Held>,
 }
 
 #[derive(Debug)]
@@ -70,8 +72,6 @@ impl Queue {
     }
 
     fn index(&self, number: u64) -> Option<usize> {
-        self.held
-            .binary_search_by_key(&number, |held| held.number)
-            .ok()
+        self.held.find_by_key(number, |held| held.number)
     }
 }

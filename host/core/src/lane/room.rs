@@ -91,7 +91,13 @@ impl Room {
 
     /// Gives back what an event of `bytes` took.
     pub(super) fn give_back(&self, bytes: u64) {
-        let before = self.used.fetch_sub(pack(bytes), Ordering::AcqRel);
+        self.give_back_all(RoomUse { events: 1, bytes });
+    }
+
+    /// Gives back what several events took.
+    pub(super) fn give_back_all(&self, freed: RoomUse) {
+        let freed = (freed.events << BYTE_BITS) + freed.bytes;
+        let before = self.used.fetch_sub(freed, Ordering::AcqRel);
         if before & WAITING != 0 {
             self.grant(&mut self.line.lock());
         }

@@ -1,16 +1,15 @@
 //! All lanes of the host.
 
-use std::{hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
+use std::{array, hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::{
     Deliver, LaneScope, NoRoom, Refused, RoomUse, Tickets,
     line::{Line, Place},
     room::Room,
-    tenant::{Common, State, Tenant, Wakers, Where},
+    shard::{Common, Shard, Wakers, Where},
     ticket::Held,
     wait::Waiting,
 };
@@ -25,12 +24,12 @@ const SHARDS: usize = 64;
 /// All lanes of the host.
 #[derive(Debug)]
 pub struct Lanes<D> {
-    shards: Box<[Mutex<Shard<D>>]>,
+    shards: [Mutex<Shard<D>>; SHARDS],
     hasher: RandomState,
     pub(super) config: LaneConfig,
     pub(super) room: Room,
     /// The lanes of those who have none of their own.
-    pub(super) shared: Tenant<D>,
+    pub(super) shared: Mutex<Shard<D>>,
     /// Counts the events let in; added to under the lock of their principal.
     entries: AtomicU64,
 }
@@ -56,7 +55,7 @@ pub struct Visit {
     /// Whose event it is; `None` is the system itself.
     pub principal: Option<Principal>,
     /// The lanes it visits; distinct. The tickets have their order.
-    pub scopes: SmallVec<[LaneScope; 4]>,
+    pub scopes: SmallVec<[LaneScope; 2]>,
     /// Whether it is shown to somebody before its chain runs.
     pub announces: bool,
     /// Whether it is delivered to somebody when it is admitted.
@@ -68,7 +67,12 @@ pub struct Visit {
     pub is_nested: bool,
 }
 
-type Shard<D> = HashMap<Option<Principal>, Arc<Tenant<D>>, RandomState>;
+/// Where a principal is that has anything under way, as long as it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    shard: usize,
+    pub(super) tenant: usize,
+}
 
 // === impl LaneConfig ===
 
@@ -103,11 +107,14 @@ impl Visit {
 impl<D: Deliver> Lanes<D> {
     /// No lanes yet.
     pub fn new(config: LaneConfig) -> Self {
+        let hasher = RandomState::default();
+        let mut shared = Shard::new(hasher.clone());
+        shared.enter(&None);
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
-            hasher: RandomState::default(),
+            shards: array::from_fn(|_| Mutex::new(Shard::new(hasher.clone()))),
+            hasher,
             room: Room::new(config.in_flight),
-            shared: Tenant::new(None),
+            shared: Mutex::new(shared),
             entries: AtomicU64::new(0),
             config,
         }
@@ -123,18 +130,18 @@ impl<D: Deliver> Lanes<D> {
         if let Some(tickets) = self.enter_free(visit) {
             return Ok(tickets);
         }
-        self.with_tenant(&visit.principal, |tenant, state, _| {
-            let obstacle = state
-                .obstacle(
-                    visit,
-                    None,
-                    self.config.capacity.get(),
-                    self.config.in_flight_per_principal,
-                )
+        self.with_principal(&visit.principal, |at, shard, _| {
+            let capacity = self.config.capacity.get();
+            let share = self.config.in_flight_per_principal;
+            let obstacle = shard
+                .obstacle(at.tenant, visit, None, capacity, share)
                 .or_else(|| (!self.room.try_take(visit.bytes)).then_some(Where::Host));
             match obstacle {
-                Some(place) => Err(self.no_room(visit, &place, state.used())),
-                None => Ok(self.take(tenant, state, visit)),
+                Some(place) => {
+                    let used = shard.tenants[at.tenant].used();
+                    Err(self.no_room(visit, &place, used))
+                }
+                None => Ok(self.take(at, shard, visit)),
             }
         })
     }
@@ -167,33 +174,31 @@ impl<D: Deliver> Lanes<D> {
             return Err(self.no_room(&visit, &Where::Host, RoomUse::default()));
         }
         let principal = visit.principal.clone();
-        self.with_tenant(&principal, |tenant, state, _| {
+        self.with_principal(&principal, |at, shard, _| {
             let share = self.config.in_flight_per_principal;
-            if state.used().leaves_no_room_for(visit.bytes, share) {
+            let used = shard.tenants[at.tenant].used();
+            if used.leaves_no_room_for(visit.bytes, share) {
                 self.room.give_back(visit.bytes);
-                return Err(self.no_room(&visit, &Where::Host, state.used()));
+                return Err(self.no_room(&visit, &Where::Host, used));
             }
-            let refused = self.refusals(state, &visit, ancestors);
+            let refused = self.refusals(at, shard, &visit, ancestors);
             let mut reasons = refused.iter();
             visit
                 .scopes
                 .retain(|_| reasons.next().is_some_and(Option::is_none));
-            Ok((self.take(tenant, state, &visit), refused))
+            Ok((self.take(at, shard, &visit), refused))
         })
     }
 
-    /// How many lanes exist at the moment.
+    /// How many lanes exist at the moment. Takes every lock in turn.
     pub fn count(&self) -> usize {
-        self.sum(|shard| {
-            let lanes = |tenant: &Arc<Tenant<D>>| tenant.state.lock().lanes();
-            shard.values().map(lanes).sum()
-        })
+        self.sum(Shard::lanes)
     }
 
     /// How many principals have events under way or wait for room. Takes every
     /// lock in turn.
     pub fn principals(&self) -> usize {
-        self.sum(|shard| shard.len())
+        self.sum(|shard| shard.tenants.len())
     }
 
     /// What is under way.
@@ -222,95 +227,91 @@ impl<D: Deliver> Lanes<D> {
             .then(|| Tickets::new(self, None, visit, self.next_entry(), Held::default()))
     }
 
-    fn refusals(&self, state: &State<D>, visit: &Visit, ancestors: &[u64]) -> Vec<Option<Refused>> {
+    fn refusals(
+        &self,
+        at: At,
+        shard: &Shard<D>,
+        visit: &Visit,
+        ancestors: &[u64],
+    ) -> Vec<Option<Refused>> {
         let capacity = self.config.capacity.get();
-        let refuses = |scope| state.refuses(scope, &self.shared.state, ancestors, capacity);
+        let refuses =
+            |scope| shard.refuses(at.tenant, scope, &self.shared, ancestors, capacity);
         visit.scopes.iter().map(refuses).collect()
     }
 
-    /// Runs `act` on the entry of a principal, which is made if need be.
-    pub(super) fn with_tenant<R>(
+    /// Runs `act` on the entry of a principal, which is made if need be; then
+    /// as [`with`](Self::with).
+    pub(super) fn with_principal<R>(
         &self,
         principal: &Option<Principal>,
-        mut act: impl FnMut(&Arc<Tenant<D>>, &mut State<D>, &mut Wakers) -> R,
+        act: impl FnOnce(At, &mut Shard<D>, &mut Wakers) -> R,
     ) -> R {
-        loop {
-            let tenant = self.tenant(principal);
-            if let Some(result) = self.change(&tenant, |state, wakers| act(&tenant, state, wakers))
-            {
-                return result;
-            }
-            // Whoever found it idle is about to remove it; this does so first.
-            self.remove(&tenant);
-        }
+        let number = self.hasher.hash_one(principal) as usize % SHARDS;
+        self.change(number, |shard, wakers| {
+            let at = At {
+                shard: number,
+                tenant: shard.enter(principal),
+            };
+            let result = act(at, shard, wakers);
+            (at.tenant, result)
+        })
     }
 
     /// Runs `act` on a principal's entry, then removes the entry if nobody
-    /// would miss it, and wakes. `None` if it was removed before.
-    pub(super) fn change<R>(
+    /// would miss it, and wakes.
+    pub(super) fn with<R>(
         &self,
-        tenant: &Arc<Tenant<D>>,
-        act: impl FnOnce(&mut State<D>, &mut Wakers) -> R,
-    ) -> Option<R> {
+        at: At,
+        act: impl FnOnce(&mut Shard<D>, usize, &mut Wakers) -> R,
+    ) -> R {
+        self.change(at.shard, |shard, wakers| {
+            (at.tenant, act(shard, at.tenant, wakers))
+        })
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there are always that many")]
+    pub(super) fn shard(&self, at: At) -> &Mutex<Shard<D>> {
+        &self.shards[at.shard]
+    }
+
+    /// Runs `act` on a shard; it says which principal may be idle now.
+    fn change<R>(
+        &self,
+        shard: usize,
+        act: impl FnOnce(&mut Shard<D>, &mut Wakers) -> (usize, R),
+    ) -> R {
         let mut wakers = Wakers::new();
-        let mut state = tenant.state.lock();
-        if state.gone {
-            return None;
-        }
-        let result = act(&mut state, &mut wakers);
-        state.gone = state.is_idle();
-        let gone = state.gone;
-        drop(state);
-        if gone {
-            self.remove(tenant);
-        }
+        let mut shard = self.shards[shard].lock();
+        let (tenant, result) = act(&mut shard, &mut wakers);
+        shard.leave_if_idle(tenant);
+        drop(shard);
         // Woken outside of the lock: a waker may run other code.
         wakers.into_iter().for_each(Waker::wake);
-        Some(result)
-    }
-
-    fn tenant(&self, principal: &Option<Principal>) -> Arc<Tenant<D>> {
-        let mut shard = self.shard(principal).lock();
-        match shard.get(principal) {
-            Some(tenant) => tenant.clone(),
-            None => {
-                let tenant = Arc::new(Tenant::new(principal.clone()));
-                shard.insert(principal.clone(), tenant.clone());
-                tenant
-            }
-        }
-    }
-
-    fn remove(&self, tenant: &Arc<Tenant<D>>) {
-        let mut shard = self.shard(&tenant.principal).lock();
-        let at = shard.get(&tenant.principal);
-        if at.is_some_and(|at| Arc::ptr_eq(at, tenant)) {
-            shard.remove(&tenant.principal);
-            if shard.is_empty() {
-                shard.shrink_to_fit();
-            }
-        }
+        result
     }
 
     /// Takes everything; there is room.
     pub(super) fn take(
         self: &Arc<Self>,
-        tenant: &Arc<Tenant<D>>,
-        state: &mut State<D>,
+        at: At,
+        shard: &mut Shard<D>,
         visit: &Visit,
     ) -> Tickets<D> {
         let entry = self.next_entry();
         let max_lanes = self.config.max_lanes_per_capsule;
-        state.begin(visit.bytes);
-        let mut shared = Common::new(&self.shared.state);
-        let push = |scope: &LaneScope| state.push(scope, entry, &mut shared, max_lanes);
+        let mut common = Common::new(&self.shared);
+        let push = |scope: &LaneScope| shard.push(at.tenant, scope, entry, &mut common, max_lanes);
+        let tickets = visit.scopes.iter().map(push).map(Some).collect();
+        let tenant = &mut shard.tenants[at.tenant];
+        tenant.begin(visit.bytes);
         let held = Held {
-            tickets: visit.scopes.iter().map(push).map(Some).collect(),
-            began_to_share: shared.is_new,
-            announcement: visit.announces.then(|| state.announced.push()),
-            delivery: visit.delivers.then(|| state.outbox.push()),
+            tickets,
+            began_to_share: common.is_new,
+            announcement: visit.announces.then(|| tenant.announced.push()),
+            delivery: visit.delivers.then(|| tenant.outbox.push()),
         };
-        Tickets::new(self, Some(tenant), visit, entry, held)
+        Tickets::new(self, Some(at), visit, entry, held)
     }
 
     fn next_entry(&self) -> u64 {
@@ -341,11 +342,5 @@ impl<D: Deliver> Lanes<D> {
                 max: self.room.max(),
             },
         }
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
-    fn shard(&self, principal: &Option<Principal>) -> &Mutex<Shard<D>> {
-        let hash = self.hasher.hash_one(principal);
-        &self.shards[hash as usize % self.shards.len()]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -9,9 +10,11 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    Deliver, LaneScope, Lanes, Visit,
-    outbox::{Batch, Outbox},
-    tenant::{Ready, State, Tenant, Wakers},
+    Deliver, Lanes, Visit,
+    queue::Queue,
+    shard::{Shard, Wakers},
+    table::At,
+    tenant::{Leaving, Ready, Which},
 };
 
 /// The tickets of one event, one a lane, and its place in the outbox. Dropping
@@ -20,8 +23,9 @@ use super::{
 #[must_use = "dropping the tickets gives up the event's place"]
 pub struct Tickets<D: Deliver> {
     lanes: Arc<Lanes<D>>,
-    /// `None` for an event whose order matters to nobody.
-    tenant: Option<Arc<Tenant<D>>>,
+    /// `None` for an event whose order matters to nobody, and once everything
+    /// is given back.
+    at: Option<At>,
     entry: u64,
     bytes: u64,
     held: Held,
@@ -34,7 +38,7 @@ pub struct Tickets<D: Deliver> {
 /// What an event holds of its principal's state.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) tickets: SmallVec<[Option<Ticket>; 4]>,
+    pub(super) tickets: SmallVec<[Option<Ticket>; 2]>,
     pub(super) began_to_share: bool,
     /// Its place among what is announced.
     pub(super) announcement: Option<u64>,
@@ -47,25 +51,26 @@ pub(super) struct Held {
 #[must_use = "dropping the ticket gives up the event's place"]
 pub struct LaneTicket<D: Deliver> {
     lanes: Arc<Lanes<D>>,
-    held: Option<(Arc<Tenant<D>>, Ticket)>,
+    held: Option<(At, Ticket)>,
 }
 
 /// A place in one lane.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    scope: LaneScope,
+    /// The number of the lane.
+    lane: usize,
+    /// That of the lane which it really stands in, if that is shared.
+    shared: Option<usize>,
     number: u64,
-    is_shared: bool,
+    /// Nobody stood there before it, so that nobody is asked whose turn it is.
+    is_first: bool,
 }
-
-/// Which of a principal's two outboxes.
-type Which<D> = fn(&mut State<D>) -> &mut Outbox<Ready<D>>;
 
 /// Lets somebody else hand out if this one panics.
 struct HandingOut<'a, D: Deliver> {
     lanes: &'a Lanes<D>,
-    tenant: &'a Arc<Tenant<D>>,
-    which: Which<D>,
+    at: At,
+    which: Which,
 }
 
 // === impl Tickets ===
@@ -73,14 +78,14 @@ struct HandingOut<'a, D: Deliver> {
 impl<D: Deliver> Tickets<D> {
     pub(super) fn new(
         lanes: &Arc<Lanes<D>>,
-        tenant: Option<&Arc<Tenant<D>>>,
+        at: Option<At>,
         visit: &Visit,
         entry: u64,
         held: Held,
     ) -> Self {
         Self {
             lanes: lanes.clone(),
-            tenant: tenant.cloned(),
+            at,
             entry,
             bytes: visit.bytes,
             held,
@@ -103,26 +108,25 @@ impl<D: Deliver> Tickets<D> {
 
     /// Whether one of its lanes is the one that such principals share.
     pub fn shares_a_lane(&self) -> bool {
-        self.held
-            .tickets
-            .iter()
-            .flatten()
-            .any(|ticket| ticket.is_shared)
+        let mut tickets = self.held.tickets.iter().flatten();
+        tickets.any(|ticket| ticket.shared.is_some())
     }
 
     /// Waits until the ticket number `index`, counted as they were asked for,
     /// is at the head of its lane. One that was given back is at once.
     pub async fn turn(&self, index: usize) {
-        poll_fn(|cx| self.poll_turn(index, cx)).await;
+        if let (Some(at), Some(Some(ticket))) = (self.at, self.held.tickets.get(index)) {
+            ticket.turn(&self.lanes, at).await;
+        }
     }
 
     /// Gives the ticket number `index` back, and lets the next in its lane
     /// go on.
     pub fn release(&mut self, index: usize) {
         let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
-        if let (Some(tenant), Some(ticket)) = (&self.tenant, ticket) {
-            self.lanes.change(tenant, |state, wakers| {
-                ticket.give_back(&self.lanes, state, wakers);
+        if let (Some(at), Some(ticket)) = (self.at, ticket) {
+            self.lanes.with(at, |shard, _, wakers| {
+                ticket.give_back(&self.lanes, shard, wakers);
             });
         }
     }
@@ -131,18 +135,17 @@ impl<D: Deliver> Tickets<D> {
     /// principal that announces has been shown: now, or when the last of them
     /// is.
     pub fn announce(&mut self, announcement: D) {
-        let (Some(tenant), Some(number)) = (&self.tenant, self.held.announcement.take()) else {
+        let (Some(at), Some(number)) = (self.at, self.held.announcement.take()) else {
             return announcement.deliver();
         };
         let ready = Ready {
             delivery: announcement,
             bytes: None,
         };
-        let leaving = self.lanes.change(tenant, |state, _| {
-            state.announced.fill(number, Some(ready));
-            state.announced.begin()
+        let leaving = self.lanes.with(at, |shard, tenant, wakers| {
+            shard.tenants[tenant].fill(Which::Announced, number, Some(ready), wakers)
         });
-        hand_out(&self.lanes, tenant, announced, leaving);
+        hand_out(&self.lanes, at, Which::Announced, leaving);
     }
 
     /// Delivers when every earlier event of the principal that took a place in
@@ -150,25 +153,37 @@ impl<D: Deliver> Tickets<D> {
     /// the event counts `bytes` in the host's room, until it is delivered and
     /// has given its tickets back.
     pub fn deliver(&mut self, delivery: D, bytes: u64) {
-        let (Some(tenant), Some(number)) = (&self.tenant, self.held.delivery.take()) else {
+        self.fill(delivery, bytes, false);
+    }
+
+    /// As [`deliver`](Self::deliver), and gives all tickets back.
+    pub fn finish(&mut self, delivery: D, bytes: u64) {
+        self.fill(delivery, bytes, true);
+    }
+
+    fn fill(&mut self, delivery: D, bytes: u64, ends: bool) {
+        let (Some(at), Some(number)) = (self.at, self.held.delivery.take()) else {
             return delivery.deliver();
         };
         let (before, now) = (self.bytes, self.lanes.room.resize(self.bytes, bytes));
-        self.bytes = now;
-        self.settled = self.held.tickets.iter().all(Option::is_none);
-        self.delivered = Some(number);
-        let ready = Ready {
-            delivery,
-            bytes: self.settled.then_some(now),
-        };
-        let leaving = self.lanes.change(tenant, |state, wakers| {
-            state.resize(before, now);
-            state.outbox.fill(number, Some(ready));
-            let leaving = state.outbox.begin();
-            state.call_for_outbox(wakers);
-            leaving
+        let Self { lanes, held, .. } = self;
+        let ends = ends || held.tickets.iter().all(Option::is_none);
+        let leaving = lanes.with(at, |shard, tenant, wakers| {
+            if ends {
+                held.give_back(lanes, shard, wakers);
+            }
+            let ready = Ready {
+                delivery,
+                bytes: ends.then_some(now),
+            };
+            let tenant = &mut shard.tenants[tenant];
+            tenant.resize(before, now);
+            tenant.fill(Which::Admitted, number, Some(ready), wakers)
         });
-        hand_out(&self.lanes, tenant, outbox, leaving);
+        self.bytes = now;
+        self.settled = ends;
+        self.delivered = Some(number);
+        hand_out(&self.lanes, at, Which::Admitted, leaving);
     }
 
     /// Takes the ticket number `index` out, to be waited for and given back by
@@ -177,53 +192,43 @@ impl<D: Deliver> Tickets<D> {
         let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
         LaneTicket {
             lanes: self.lanes.clone(),
-            held: self.tenant.clone().zip(ticket),
+            held: self.at.zip(ticket),
         }
     }
 
     /// Gives everything back and hands out what may leave then.
     fn settle(&mut self) {
-        let Some(tenant) = self.tenant.take() else {
+        let Some(at) = self.at.take() else {
             return;
         };
         let Self { lanes, held, .. } = self;
         if let Some(number) = held.announcement.take() {
-            let leaving = lanes.change(&tenant, |state, _| {
-                state.announced.fill(number, None);
-                state.announced.begin()
+            let leaving = lanes.with(at, |shard, tenant, wakers| {
+                shard.tenants[tenant].fill(Which::Announced, number, None, wakers)
             });
-            hand_out(lanes, &tenant, announced, leaving);
+            hand_out(lanes, at, Which::Announced, leaving);
+        }
+        if self.settled {
+            return;
         }
         let (bytes, delivered, settled) = (self.bytes, self.delivered, &mut self.settled);
-        let leaving = lanes.change(&tenant, |state, wakers| {
+        let leaving = lanes.with(at, |shard, tenant, wakers| {
+            held.give_back(lanes, shard, wakers);
+            let tenant = &mut shard.tenants[tenant];
             // What still waits to leave takes the room with it.
-            if let Some(number) = delivered.filter(|_| !*settled)
-                && let Some(ready) = state.outbox.waiting(number)
-            {
-                ready.bytes = Some(bytes);
-                *settled = true;
-            }
-            if !*settled {
-                state.end(bytes, wakers);
-            }
-            for ticket in held.tickets.iter_mut().filter_map(Option::take) {
-                ticket.give_back(lanes, state, wakers);
+            match delivered.and_then(|number| tenant.outbox.waiting(number)) {
+                Some(ready) => {
+                    ready.bytes = Some(bytes);
+                    *settled = true;
+                }
+                None => tenant.end(bytes, wakers),
             }
             let number = held.delivery.take()?;
-            state.outbox.fill(number, None);
-            let leaving = state.outbox.begin();
-            state.call_for_outbox(wakers);
-            Some(leaving)
+            Some(tenant.fill(Which::Admitted, number, None, wakers))
         });
-        hand_out(lanes, &tenant, outbox, leaving.flatten());
-    }
-
-    fn poll_turn(&self, index: usize, cx: &Context<'_>) -> Poll<()> {
-        let (Some(tenant), Some(Some(ticket))) = (&self.tenant, self.held.tickets.get(index))
-        else {
-            return Poll::Ready(());
-        };
-        ticket.poll_turn(&self.lanes, tenant, cx)
+        if let Some(leaving) = leaving {
+            hand_out(lanes, at, Which::Admitted, leaving);
+        }
     }
 }
 
@@ -236,24 +241,37 @@ impl<D: Deliver> Drop for Tickets<D> {
     }
 }
 
+// === impl Held ===
+
+impl Held {
+    fn give_back<D: Deliver>(
+        &mut self,
+        lanes: &Lanes<D>,
+        shard: &mut Shard<D>,
+        wakers: &mut Wakers,
+    ) {
+        for ticket in self.tickets.iter_mut().filter_map(Option::take) {
+            ticket.give_back(lanes, shard, wakers);
+        }
+    }
+}
+
 // === impl LaneTicket ===
 
 impl<D: Deliver> LaneTicket<D> {
     /// Waits until it is at the head of its lane.
     pub async fn turn(&self) {
-        poll_fn(|cx| match &self.held {
-            Some((tenant, ticket)) => ticket.poll_turn(&self.lanes, tenant, cx),
-            None => Poll::Ready(()),
-        })
-        .await;
+        if let Some((at, ticket)) = &self.held {
+            ticket.turn(&self.lanes, *at).await;
+        }
     }
 }
 
 impl<D: Deliver> Drop for LaneTicket<D> {
     fn drop(&mut self) {
-        if let Some((tenant, ticket)) = self.held.take() {
-            self.lanes.change(&tenant, |state, wakers| {
-                ticket.give_back(&self.lanes, state, wakers);
+        if let Some((at, ticket)) = self.held.take() {
+            self.lanes.with(at, |shard, _, wakers| {
+                ticket.give_back(&self.lanes, shard, wakers);
             });
         }
     }
@@ -262,43 +280,41 @@ impl<D: Deliver> Drop for LaneTicket<D> {
 // === impl Ticket ===
 
 impl Ticket {
-    pub(super) fn new(scope: &LaneScope, number: u64, is_shared: bool) -> Self {
+    /// Takes the last place in `queue`, which is that of the lane number
+    /// `lane` or of the shared one it stands for.
+    pub(super) fn new(lane: usize, shared: Option<usize>, queue: &mut Queue, event: u64) -> Self {
         Self {
-            scope: scope.clone(),
-            number,
-            is_shared,
+            lane,
+            shared,
+            is_first: queue.held() == 0,
+            number: queue.push(event),
         }
     }
 
-    fn poll_turn<D: Deliver>(
-        &self,
-        lanes: &Lanes<D>,
-        tenant: &Tenant<D>,
-        cx: &Context<'_>,
-    ) -> Poll<()> {
-        let is_here = match self.is_shared {
-            true => {
-                let mut shared = lanes.shared.state.lock();
-                shared.poll_turn(&self.scope.shared(), self.number, cx.waker())
-            }
-            false => {
-                let mut state = tenant.state.lock();
-                state.poll_turn(&self.scope, self.number, cx.waker())
-            }
+    async fn turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At) {
+        if !self.is_first {
+            poll_fn(|cx| self.poll_turn(lanes, at, cx)).await;
+        }
+    }
+
+    fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At, cx: &Context<'_>) -> Poll<()> {
+        let (shard, lane) = match self.shared {
+            Some(shared) => (&lanes.shared, shared),
+            None => (lanes.shard(at), self.lane),
         };
-        match is_here {
+        match shard.lock().poll_turn(lane, self.number, cx.waker()) {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
     }
 
-    fn give_back<D: Deliver>(self, lanes: &Lanes<D>, state: &mut State<D>, wakers: &mut Wakers) {
-        if self.is_shared {
-            let mut shared = lanes.shared.state.lock();
-            shared.release(&self.scope.shared(), self.number, wakers);
-            state.release_shared(&self.scope, wakers);
-        } else {
-            state.release(&self.scope, self.number, wakers);
+    fn give_back<D: Deliver>(self, lanes: &Lanes<D>, shard: &mut Shard<D>, wakers: &mut Wakers) {
+        match self.shared {
+            Some(shared) => {
+                lanes.shared.lock().release(shared, self.number, wakers);
+                shard.release_shared(self.lane, wakers);
+            }
+            None => shard.release(self.lane, self.number, wakers),
         }
     }
 }
@@ -307,55 +323,35 @@ impl Ticket {
 
 impl<D: Deliver> HandingOut<'_, D> {
     /// Takes what leaves next.
-    fn next(self) -> Batch<Ready<D>> {
-        let leaving = self.lanes.change(self.tenant, |state, wakers| {
-            let leaving = (self.which)(state).go_on();
-            state.call_for_outbox(wakers);
-            leaving
+    fn next(self) -> Leaving<D> {
+        let leaving = self.lanes.with(self.at, |shard, tenant, wakers| {
+            shard.tenants[tenant].go_on(self.which, wakers)
         });
-        std::mem::forget(self);
-        leaving.unwrap_or_default()
+        mem::forget(self);
+        leaving
     }
 }
 
 impl<D: Deliver> Drop for HandingOut<'_, D> {
     fn drop(&mut self) {
         let which = self.which;
-        self.lanes
-            .change(self.tenant, |state, _| which(state).end());
+        self.lanes.with(self.at, |shard, tenant, _| {
+            shard.tenants[tenant].of(which).end();
+        });
     }
-}
-
-fn announced<D>(state: &mut State<D>) -> &mut Outbox<Ready<D>> {
-    &mut state.announced
-}
-
-fn outbox<D>(state: &mut State<D>) -> &mut Outbox<Ready<D>> {
-    &mut state.outbox
 }
 
 /// Delivers what has left an outbox, and then what may leave next, until that
 /// is nothing.
-fn hand_out<D: Deliver>(
-    lanes: &Lanes<D>,
-    tenant: &Arc<Tenant<D>>,
-    which: Which<D>,
-    leaving: Option<Batch<Ready<D>>>,
-) {
-    let mut batch = leaving.unwrap_or_default();
-    while !batch.is_empty() {
-        let handing_out = HandingOut {
-            lanes,
-            tenant,
-            which,
-        };
-        for Ready { delivery, bytes } in batch {
-            if let Some(bytes) = bytes {
-                lanes.room.give_back(bytes);
-                lanes.change(tenant, |state, wakers| state.end(bytes, wakers));
-            }
+fn hand_out<D: Deliver>(lanes: &Lanes<D>, at: At, which: Which, mut leaving: Leaving<D>) {
+    while !leaving.batch.is_empty() {
+        let handing_out = HandingOut { lanes, at, which };
+        if leaving.freed.events > 0 {
+            lanes.room.give_back_all(leaving.freed);
+        }
+        for Ready { delivery, .. } in leaving.batch {
             delivery.deliver();
         }
-        batch = handing_out.next();
+        leaving = handing_out.next();
     }
 }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    Deliver, Lanes, Tickets, Visit,
+    Deliver, LaneConfig, Lanes, Tickets, Visit,
     room::RoomRequest,
-    tenant::{Standing, State, Tenant, Wakers, Where},
+    shard::{Shard, Standing, Wakers, Where},
+    table::At,
 };
 
 /// Enters as soon as there is room. Dropped before, it leaves every line.
@@ -19,7 +20,7 @@ pub(super) struct Waiting<'a, D: Deliver> {
     visit: &'a Visit,
     /// Where it stands; nowhere before it is first polled, and after it has
     /// entered.
-    at: Option<(Arc<Tenant<D>>, Standing)>,
+    standing: Option<(At, Standing)>,
     room: RoomRequest,
 }
 
@@ -30,7 +31,7 @@ impl<'a, D: Deliver> Waiting<'a, D> {
         Self {
             lanes,
             visit,
-            at: None,
+            standing: None,
             room: RoomRequest::default(),
         }
     }
@@ -38,49 +39,54 @@ impl<'a, D: Deliver> Waiting<'a, D> {
     /// Enters, or stands in line at the first obstacle.
     fn advance(
         &mut self,
-        tenant: &Arc<Tenant<D>>,
-        state: &mut State<D>,
+        at: At,
+        shard: &mut Shard<D>,
         wakers: &mut Wakers,
         cx: &Context<'_>,
     ) -> Poll<Tickets<D>> {
-        let own = self.at.as_ref().map(|(_, at)| at);
-        let capacity = self.lanes.config.capacity.get();
+        let own = self.standing.as_ref().map(|(_, own)| own);
+        let LaneConfig {
+            capacity,
+            in_flight_per_principal,
+            ..
+        } = self.lanes.config;
         let (room, bytes) = (&self.lanes.room, self.visit.bytes);
-        let obstacle = state.obstacle(
+        let obstacle = shard.obstacle(
+            at.tenant,
             self.visit,
             own,
-            capacity,
-            self.lanes.config.in_flight_per_principal,
+            capacity.get(),
+            in_flight_per_principal,
         );
         // Nothing of its own in the way, it asks for the host's room, alone of
         // its principal: so no principal stands there twice.
         if obstacle.is_none() {
-            let entered = match self.at {
+            let entered = match own {
                 None => room.try_take(bytes),
                 Some(_) => room.poll_take(&mut self.room, bytes, cx),
             };
             if entered {
                 room.accept(&mut self.room);
-                if let Some((_, at)) = self.at.take() {
-                    state.leave(&at, wakers);
+                if let Some((_, left)) = self.standing.take() {
+                    shard.leave(at.tenant, &left, wakers);
                 }
-                return Poll::Ready(self.lanes.take(tenant, state, self.visit));
+                return Poll::Ready(self.lanes.take(at, shard, self.visit));
             }
         }
         let place = obstacle.unwrap_or(Where::Host);
         if own.is_none_or(|own| own.at != place) {
-            let left = self.at.take().map(|(_, left)| left);
+            let left = self.standing.take().map(|(_, left)| left);
             if let Some(left) = &left {
-                state.leave(left, wakers);
+                shard.leave(at.tenant, left, wakers);
                 // Room is not kept while waiting for something else.
                 self.lanes.room.withdraw(&mut self.room);
             }
-            let standing = state.join(place, left.map(|left| left.since));
-            self.at = Some((tenant.clone(), standing));
-            return self.advance(tenant, state, wakers, cx);
+            let standing = shard.join(at.tenant, place, left.map(|left| left.since));
+            self.standing = Some((at, standing));
+            return self.advance(at, shard, wakers, cx);
         }
-        if let Some((_, at)) = &self.at {
-            state.keep(at, cx.waker());
+        if let Some(own) = own {
+            shard.keep(at.tenant, own, cx.waker());
         }
         Poll::Pending
     }
@@ -92,15 +98,11 @@ impl<D: Deliver> Future for Waiting<'_, D> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let lanes = this.lanes;
-        match this.at.as_ref().map(|(tenant, _)| tenant.clone()) {
+        match this.standing.as_ref().map(|(at, _)| *at) {
             // An entry with somebody in line is never removed.
-            Some(tenant) => lanes
-                .change(&tenant, |state, wakers| {
-                    this.advance(&tenant, state, wakers, cx)
-                })
-                .unwrap_or(Poll::Pending),
-            None => lanes.with_tenant(&this.visit.principal, |tenant, state, wakers| {
-                this.advance(tenant, state, wakers, cx)
+            Some(at) => lanes.with(at, |shard, _, wakers| this.advance(at, shard, wakers, cx)),
+            None => lanes.with_principal(&this.visit.principal, |at, shard, wakers| {
+                this.advance(at, shard, wakers, cx)
             }),
         }
     }
@@ -109,9 +111,10 @@ impl<D: Deliver> Future for Waiting<'_, D> {
 impl<D: Deliver> Drop for Waiting<'_, D> {
     fn drop(&mut self) {
         self.lanes.room.withdraw(&mut self.room);
-        if let Some((tenant, at)) = self.at.take() {
-            self.lanes
-                .change(&tenant, |state, wakers| state.leave(&at, wakers));
+        if let Some((at, left)) = self.standing.take() {
+            self.lanes.with(at, |shard, tenant, wakers| {
+                shard.leave(tenant, &left, wakers);
+            });
         }
     }
 }

@@ -72,5 +72,5 @@ fn assert_empty(lanes: &Lanes<Note>) {
     assert_eq!(lanes.principals(), 0);
     assert_eq!(lanes.in_flight(), RoomUse::default());
     assert_eq!(lanes.room.waiting(), 0);
-    assert_eq!(lanes.shared.state.lock().lanes(), 0);
+    assert_eq!(lanes.shared.lock().lanes(), 0);
 }

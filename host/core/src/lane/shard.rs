@@ -1,0 +1,430 @@
+//! Some of the principals, and their lanes: what one lock protects. Pure
+//! state, but for the wakers that it keeps and hands out.
+
+use std::{hash::BuildHasher, task::Waker};
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashTable, hash_table};
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::{
+    LaneScope, RoomUse, Visit,
+    line::{Line, Place},
+    queue::Queue,
+    tenant::Tenant,
+    ticket::Ticket,
+};
+use crate::{
+    sync::{Mutex, MutexGuard},
+    types::Principal,
+};
+
+/// The number of the only principal of the shard with the shared lanes: all
+/// those who have none of their own.
+pub(super) const EVERYBODY: usize = 0;
+/// Idle, a shard keeps memory for so many principals at most.
+const KEPT_CAPACITY: usize = 16;
+
+/// Some of the principals, and their lanes.
+///
+/// What exists has a number, by which it is found without a search: that of a
+/// lane as long as it has tickets or somebody waits for room in it, that of a
+/// principal as long as it has lanes or anything else under way.
+#[derive(Debug)]
+pub(super) struct Shard<D> {
+    pub(super) tenants: Slab<Tenant<D>>,
+    by_principal: HashTable<usize>,
+    lanes: Slab<Lane>,
+    by_scope: HashTable<usize>,
+    hasher: RandomState,
+}
+
+/// Who is to be woken, once no lock is held any more.
+pub(super) type Wakers = SmallVec<[Waker; 2]>;
+
+/// Where a publisher waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Where {
+    /// For room in a lane.
+    Lane(LaneScope),
+    /// For room in the outbox.
+    Outbox,
+    /// For room in the host.
+    Host,
+}
+
+/// A place in one of a principal's lines.
+///
+/// Whoever waits stands in one line at a time, and may have to go from one to
+/// another. In those for lanes and the outbox its place is when it began to
+/// wait, so that the first to come makes way for nobody. Were it otherwise,
+/// some could make way for one another for ever.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) at: Where,
+    pub(super) place: Place,
+    /// The number of its arrival.
+    pub(super) since: Place,
+}
+
+/// Why a single lane takes no ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is full, or somebody waits for room in it.
+    Full,
+    /// One of the events that wait for this one holds a ticket in it.
+    WouldBlock,
+}
+
+/// The lanes that those share who have none of their own. Locked once for all
+/// the tickets of an event, so that two events stand in the same order in all
+/// of them.
+pub(super) struct Common<'a, D> {
+    shard: &'a Mutex<Shard<D>>,
+    locked: Option<MutexGuard<'a, Shard<D>>>,
+    /// A principal that had none of its own before has a ticket there now.
+    pub(super) is_new: bool,
+}
+
+/// The tickets for one capsule's calls, or one subscription's events, of one
+/// principal.
+#[derive(Debug)]
+struct Lane {
+    tenant: usize,
+    scope: LaneScope,
+    queue: Queue,
+    /// Tickets held in the lane that those share who have none of their own.
+    shared: usize,
+    /// It is the shared one, or stands for the principal's part in it, and
+    /// counts among nobody's lanes.
+    is_shared: bool,
+    line: Line,
+}
+
+// === impl Shard ===
+
+impl<D> Shard<D> {
+    pub(super) fn new(hasher: RandomState) -> Self {
+        Self {
+            tenants: Slab::new(),
+            by_principal: HashTable::new(),
+            lanes: Slab::new(),
+            by_scope: HashTable::new(),
+            hasher,
+        }
+    }
+
+    // Principals.
+
+    /// The number of a principal, which is given one if need be.
+    pub(super) fn enter(&mut self, principal: &Option<Principal>) -> usize {
+        let Self {
+            tenants,
+            by_principal,
+            hasher,
+            ..
+        } = self;
+        let is_it = |at: &usize| tenants[*at].principal == *principal;
+        let rehash = |at: &usize| hasher.hash_one(&tenants[*at].principal);
+        let hash = hasher.hash_one(principal);
+        match by_principal.entry(hash, is_it, rehash) {
+            hash_table::Entry::Occupied(at) => *at.get(),
+            hash_table::Entry::Vacant(new) => {
+                let at = tenants.vacant_key();
+                new.insert(at);
+                tenants.insert(Tenant::new(principal.clone()))
+            }
+        }
+    }
+
+    /// Forgets a principal if nobody would miss it.
+    pub(super) fn leave_if_idle(&mut self, tenant: usize) {
+        if !self.tenants[tenant].is_idle() {
+            return;
+        }
+        let left = self.tenants.remove(tenant);
+        let hash = self.hasher.hash_one(&left.principal);
+        if let Ok(entry) = self.by_principal.find_entry(hash, |at| *at == tenant) {
+            entry.remove();
+        }
+        if self.tenants.is_empty() && self.tenants.capacity() > KEPT_CAPACITY {
+            *self = Self::new(self.hasher.clone());
+        }
+    }
+
+    /// How many lanes there are.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    // Lanes.
+
+    /// The first place without room for `visit` by a publisher who stands at
+    /// `own`; `Host` if only the host's own bound is left to ask, and somebody
+    /// of this principal asks already. `None`: nothing here is in the way.
+    pub(super) fn obstacle(
+        &self,
+        tenant: usize,
+        visit: &Visit,
+        own: Option<&Standing>,
+        capacity: usize,
+        share: RoomUse,
+    ) -> Option<Where> {
+        let since = own.map(|own| own.since);
+        let own_tenant = &self.tenants[tenant];
+        if own_tenant.lanes > 0 {
+            let full = visit.scopes.iter().find(|scope| {
+                self.lane(tenant, scope).is_some_and(|lane| {
+                    lane.held() >= capacity || !visit.passes(&lane.line, since)
+                })
+            });
+            if let Some(full) = full {
+                return Some(Where::Lane(full.clone()));
+            }
+        }
+        let outbox_full = own_tenant.outbox.len() >= capacity
+            || !visit.passes(&own_tenant.outbox_line, since);
+        if visit.delivers && outbox_full {
+            return Some(Where::Outbox);
+        }
+        let in_room = own.filter(|own| own.at == Where::Host);
+        if own_tenant.used().leaves_no_room_for(visit.bytes, share) {
+            return Some(Where::Host);
+        }
+        let passes = visit.passes(&own_tenant.room_line, in_room.map(|own| own.place));
+        (!passes).then_some(Where::Host)
+    }
+
+    /// Whether a ticket of one lane alone can be taken now, by an event that
+    /// `ancestors` wait for.
+    pub(super) fn refuses(
+        &self,
+        tenant: usize,
+        scope: &LaneScope,
+        shared: &Mutex<Self>,
+        ancestors: &[u64],
+        capacity: usize,
+    ) -> Option<Refused> {
+        let lane = self.lane(tenant, scope)?;
+        let held = match lane.is_shared {
+            true => {
+                let shared = shared.lock();
+                let common = shared.lane(EVERYBODY, &scope.shared());
+                common.is_some_and(|common| common.queue.is_held_by(ancestors))
+            }
+            false => lane.queue.is_held_by(ancestors),
+        };
+        if held {
+            return Some(Refused::WouldBlock);
+        }
+        (lane.held() >= capacity).then_some(Refused::Full)
+    }
+
+    /// Takes a ticket at the end of a lane. A new lane is the principal's own
+    /// unless its capsule has `max_lanes` already.
+    pub(super) fn push(
+        &mut self,
+        tenant: usize,
+        scope: &LaneScope,
+        event: u64,
+        common: &mut Common<'_, D>,
+        max_lanes: usize,
+    ) -> Ticket {
+        let at = self.open(tenant, scope, || {
+            // What is counted is principals: how many sessions one has is for
+            // its own bounds, and must not take others' lanes.
+            let own = scope.session.is_some() || scope.group.try_open(max_lanes);
+            common.is_new |= !own;
+            own
+        });
+        let lane = &mut self.lanes[at];
+        if !lane.is_shared {
+            return Ticket::new(at, None, &mut lane.queue, event);
+        }
+        // One who has tickets in the shared lane stays there until they are
+        // gone, so that its own events stay in order.
+        lane.shared += 1;
+        let shard = common.lock();
+        let shared = shard.open(EVERYBODY, &scope.shared(), || false);
+        Ticket::new(at, Some(shared), &mut shard.lanes[shared].queue, event)
+    }
+
+    /// Whether the ticket is at the head of its lane; if not, `waker` is kept.
+    pub(super) fn poll_turn(&mut self, lane: usize, number: u64, waker: &Waker) -> bool {
+        self.lanes[lane].queue.poll_turn(number, waker)
+    }
+
+    /// Gives a ticket of a lane back.
+    pub(super) fn release(&mut self, lane: usize, number: u64, wakers: &mut Wakers) {
+        self.change(lane, wakers, |lane| lane.queue.release(number));
+    }
+
+    /// Forgets a ticket that was taken in the shared lane.
+    pub(super) fn release_shared(&mut self, lane: usize, wakers: &mut Wakers) {
+        self.change(lane, wakers, |lane| {
+            lane.shared -= 1;
+            None
+        });
+    }
+
+    /// Changes a lane, wakes who may go on, and closes it if nobody would miss
+    /// it.
+    fn change(
+        &mut self,
+        at: usize,
+        wakers: &mut Wakers,
+        change: impl FnOnce(&mut Lane) -> Option<Waker>,
+    ) {
+        let lane = &mut self.lanes[at];
+        wakers.extend(change(lane));
+        wakers.extend(lane.line.first());
+        if lane.held() == 0 && lane.line.is_empty() {
+            self.close(at);
+        }
+    }
+
+    fn lane(&self, tenant: usize, scope: &LaneScope) -> Option<&Lane> {
+        Some(&self.lanes[self.find(tenant, scope)?])
+    }
+
+    fn lane_mut(&mut self, tenant: usize, scope: &LaneScope) -> Option<&mut Lane> {
+        let at = self.find(tenant, scope)?;
+        Some(&mut self.lanes[at])
+    }
+
+    fn find(&self, tenant: usize, scope: &LaneScope) -> Option<usize> {
+        let hash = self.hasher.hash_one((tenant, scope));
+        let is_it = |at: &usize| self.lanes[*at].is(tenant, scope);
+        self.by_scope.find(hash, is_it).copied()
+    }
+
+    /// The number of a lane; `owns` says of a new one whether it is the
+    /// principal's own.
+    fn open(&mut self, tenant: usize, scope: &LaneScope, owns: impl FnOnce() -> bool) -> usize {
+        let Self {
+            tenants,
+            lanes,
+            by_scope,
+            hasher,
+            ..
+        } = self;
+        let is_it = |at: &usize| lanes[*at].is(tenant, scope);
+        let rehash = |at: &usize| hasher.hash_one(lanes[*at].key());
+        match by_scope.entry(hasher.hash_one((tenant, scope)), is_it, rehash) {
+            hash_table::Entry::Occupied(at) => *at.get(),
+            hash_table::Entry::Vacant(new) => {
+                let at = lanes.vacant_key();
+                new.insert(at);
+                tenants[tenant].lanes += 1;
+                lanes.insert(Lane {
+                    tenant,
+                    scope: scope.clone(),
+                    queue: Queue::default(),
+                    shared: 0,
+                    is_shared: !owns(),
+                    line: Line::default(),
+                })
+            }
+        }
+    }
+
+    fn close(&mut self, at: usize) {
+        let closed = self.lanes.remove(at);
+        let hash = self.hasher.hash_one(closed.key());
+        if let Ok(entry) = self.by_scope.find_entry(hash, |other| *other == at) {
+            entry.remove();
+        }
+        self.tenants[closed.tenant].lanes -= 1;
+        if !closed.is_shared && closed.scope.session.is_none() {
+            closed.scope.group.close();
+        }
+    }
+
+    // Lines.
+
+    /// Stands in line for `at`: one who began to wait as number `since`, or
+    /// does now.
+    pub(super) fn join(&mut self, tenant: usize, at: Where, since: Option<Place>) -> Standing {
+        let own = &mut self.tenants[tenant];
+        let since = since.unwrap_or_else(|| own.arrive());
+        let mut place = since;
+        match &at {
+            // One waits only for a lane that is there.
+            Where::Lane(scope) => {
+                if let Some(lane) = self.lane_mut(tenant, scope) {
+                    lane.line.join_at(since, ());
+                }
+            }
+            Where::Outbox => own.outbox_line.join_at(since, ()),
+            // Who is first here asks for the host's room already.
+            Where::Host => place = own.room_line.join(()),
+        }
+        Standing { at, place, since }
+    }
+
+    /// Has `waker` called when something changes at `place`.
+    pub(super) fn keep(&mut self, tenant: usize, standing: &Standing, waker: &Waker) {
+        let line = match &standing.at {
+            Where::Lane(scope) => match self.lane_mut(tenant, scope) {
+                Some(lane) => &mut lane.line,
+                None => return,
+            },
+            Where::Outbox => &mut self.tenants[tenant].outbox_line,
+            Where::Host => &mut self.tenants[tenant].room_line,
+        };
+        line.keep(standing.place, waker);
+    }
+
+    /// Gives a place in a line up, and wakes the next one there.
+    pub(super) fn leave(&mut self, tenant: usize, standing: &Standing, wakers: &mut Wakers) {
+        let line = match &standing.at {
+            Where::Lane(scope) => {
+                if let Some(at) = self.find(tenant, scope) {
+                    self.change(at, wakers, |lane| {
+                        lane.line.leave(standing.place);
+                        None
+                    });
+                }
+                return;
+            }
+            Where::Outbox => &mut self.tenants[tenant].outbox_line,
+            Where::Host => &mut self.tenants[tenant].room_line,
+        };
+        line.leave(standing.place);
+        wakers.extend(line.first());
+    }
+}
+
+// === impl Common ===
+
+impl<'a, D> Common<'a, D> {
+    /// Nothing is taken there yet.
+    pub(super) fn new(shard: &'a Mutex<Shard<D>>) -> Self {
+        Self {
+            shard,
+            locked: None,
+            is_new: false,
+        }
+    }
+
+    fn lock(&mut self) -> &mut Shard<D> {
+        self.locked.get_or_insert_with(|| self.shard.lock())
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn held(&self) -> usize {
+        self.queue.held() + self.shared
+    }
+
+    fn key(&self) -> (usize, &LaneScope) {
+        (self.tenant, &self.scope)
+    }
+
+    fn is(&self, tenant: usize, scope: &LaneScope) -> bool {
+        self.tenant == tenant && self.scope == *scope
+    }
+}
