@@ -33,6 +33,8 @@ pub struct Call<'a> {
     pub event: &'a Arc<Event>,
     /// The payload after the stages before this one.
     pub payload: &'a Bytes,
+    /// The time now.
+    pub started: Instant,
     /// When the caller stops waiting.
     pub deadline: Instant,
 }

@@ -202,7 +202,11 @@ impl Permit<'_> {
     /// Tells how the call went. A hook that answered that it failed is well,
     /// and one that nobody could ask has not failed: neither counts. Says
     /// whether the capsule was taken out by that, or is back.
-    pub fn told<T>(mut self, answer: &Result<T, HookError>, now: Instant) -> Option<Change> {
+    pub fn told<T>(
+        mut self,
+        answer: &Result<T, HookError>,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Change> {
         match answer.as_ref().map_err(|error| error.kind) {
             Err(ErrorKind::Unavailable | ErrorKind::Quarantined) => None,
             Ok(_) | Err(ErrorKind::Guest) => {
@@ -211,7 +215,7 @@ impl Permit<'_> {
             }
             Err(_) => {
                 self.is_probe = false;
-                self.quarantine.failed(self.principal, now)
+                self.quarantine.failed(self.principal, now())
             }
         }
     }
@@ -249,7 +253,7 @@ mod tests {
     ) -> bool {
         match quarantine.admit(principal, now) {
             Ok(permit) => {
-                permit.told(answer, now);
+                permit.told(answer, || now);
                 true
             }
             Err(error) => {

@@ -1,11 +1,22 @@
 //! Asks one interceptor, in time and safe from its panics.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, sleep_until},
+};
 use tracing::warn;
 
 use super::{Interceptor, config::LONGEST_WAIT, shared::Shared};
@@ -22,6 +33,8 @@ pub(super) struct Question<'a> {
     pub(super) interceptor: &'a Interceptor,
     pub(super) event: &'a Arc<Event>,
     pub(super) payload: &'a Bytes,
+    /// The time now.
+    pub(super) started: Instant,
     /// What is left of the time that all of the event's hooks have.
     pub(super) budget: Duration,
     /// All of that time.
@@ -77,13 +90,13 @@ impl Question<'_> {
             return self.ask_in_time().await;
         };
         let principal = self.event.principal.as_ref();
-        let permit = quarantine.admit(principal, Instant::now())?;
+        let permit = quarantine.admit(principal, self.started)?;
         let answer = self.ask_in_time().await;
         // Cut short by the chain's deadline, it has not had the time it may
         // take: others used it up.
         let cut_short = self.budget < self.interceptor.timeout
             && matches!(&answer, Err(error) if error.kind == ErrorKind::Timeout);
-        if !cut_short && let Some(change) = permit.told(&answer, Instant::now()) {
+        if !cut_short && let Some(change) = permit.told(&answer, Instant::now) {
             announce(shared, &self.interceptor.capsule, principal, change);
         }
         answer
@@ -92,16 +105,18 @@ impl Question<'_> {
     async fn ask_in_time(self) -> Result<Verdict, HookError> {
         let Self {
             interceptor,
+            started,
             budget,
             ..
         } = self;
-        let deadline = Instant::now() + interceptor.timeout.min(budget).min(LONGEST_WAIT);
+        let deadline = started + interceptor.timeout.min(budget).min(LONGEST_WAIT);
         // Made inside of the future, so that a panic in `call` is caught too.
         let call = async {
             let call = Call {
                 action: &interceptor.action,
                 event: self.event,
                 payload: self.payload,
+                started,
                 deadline,
             };
             interceptor.hook.call(call).await
@@ -113,13 +128,35 @@ impl Question<'_> {
                 format!("no answer within {} ms", interceptor.timeout.as_millis()),
             ),
         };
-        match timeout_at(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-            Ok(Ok(Err(error))) if error.kind == ErrorKind::Timeout => Err(late()),
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => Err(panicked(&*panic)),
-            Err(_elapsed) => Err(late()),
+        match until(deadline, AssertUnwindSafe(call).catch_unwind()).await {
+            Some(Ok(Err(error))) if error.kind == ErrorKind::Timeout => Err(late()),
+            Some(Ok(answer)) => answer,
+            Some(Err(panic)) => Err(panicked(&*panic)),
+            None => Err(late()),
         }
     }
+}
+
+/// What `answer` comes to, unless the deadline passes first. Most answer at
+/// once, and then no timer is made.
+async fn until<T>(deadline: Instant, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = pin!(answer);
+    let mut late = pin!(None);
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        if late.is_none() {
+            // Whoever answers may use up the task's budget at every poll; the
+            // time is up all the same.
+            late.set(Some(unconstrained(sleep_until(deadline))));
+        }
+        match late.as_mut().as_pin_mut() {
+            Some(late) => late.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> HookError {

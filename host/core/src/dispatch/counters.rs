@@ -124,8 +124,8 @@ impl Counters {
         add(&self.triggered);
     }
 
-    pub(super) fn handed_out(&self) {
-        add(&self.handed_out);
+    pub(super) fn handed_out(&self, times: u64) {
+        self.handed_out.fetch_add(times, Ordering::Relaxed);
     }
 
     pub(super) fn lost(&self, lost: &Losses) {

@@ -30,12 +30,10 @@ pub struct Dispatcher {
     sessions: Sessions,
 }
 
-/// What an event may do to be let in, and where it goes then.
+/// Where an event that may be taken in goes, and what it needs for that.
 struct Admission {
-    draft: Draft,
     route: Arc<Route>,
     visit: Visit,
-    token: TaskTrackerToken,
 }
 
 // === impl Dispatcher ===
@@ -140,16 +138,19 @@ impl Dispatcher {
     /// # Errors
     ///
     /// [`PublishError::Full`] with the event if there is no room for it.
-    pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let admission = self.admission(draft)?;
+    pub fn try_submit(&self, mut draft: Draft) -> Result<Running, PublishError> {
+        let Some(token) = self.shared.token() else {
+            return Err(closed(draft));
+        };
+        let admission = self.admission(&mut draft)?;
         let full = match self.shared.observers.blocked_by() {
             Some(observer) => NoRoom::Observer { observer },
             None => match self.lanes.try_enter(&admission.visit) {
-                Ok(tickets) => return Ok(self.start(admission, tickets)),
+                Ok(tickets) => return Ok(self.start(draft, admission, tickets, token)),
                 Err(full) => full,
             },
         };
-        Err(self.refuse(admission.draft, full))
+        Err(self.refuse(draft, full))
     }
 
     /// Takes an event in as soon as there is room for it. Only publishers for
@@ -160,11 +161,14 @@ impl Dispatcher {
     /// # Errors
     ///
     /// All of [`PublishError`] but `Full`.
-    pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        let admission = self.admission(draft)?;
+    pub async fn submit(&self, mut draft: Draft) -> Result<Running, PublishError> {
+        let Some(token) = self.shared.token() else {
+            return Err(closed(draft));
+        };
+        let admission = self.admission(&mut draft)?;
         self.shared.observers.room().await;
         let tickets = self.lanes.enter(&admission.visit).await;
-        Ok(self.start(admission, tickets))
+        Ok(self.start(draft, admission, tickets, token))
     }
 
     /// Publishes and waits for the outcome; waits for room if need be.
@@ -174,7 +178,7 @@ impl Dispatcher {
     ///
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
-        Ok(self.submit(draft).await?.run().await)
+        Ok(self.submit(draft).await?.run_at_once().await)
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need
@@ -211,13 +215,15 @@ impl Dispatcher {
     ///
     /// All of [`PublishError`] but `TooLargeFor`; `Full` only if the whole host
     /// is, or an observer that publishers wait for.
-    pub async fn trigger(&self, draft: Draft, gather: Gather) -> Result<Gathered, PublishError> {
-        let Admission {
-            draft,
-            route,
-            visit,
-            token: _token,
-        } = self.check(draft)?;
+    pub async fn trigger(
+        &self,
+        mut draft: Draft,
+        gather: Gather,
+    ) -> Result<Gathered, PublishError> {
+        let Some(_token) = self.shared.token() else {
+            return Err(closed(draft));
+        };
+        let Admission { route, visit } = self.check(&mut draft)?;
         let entered = match self.shared.observers.blocked_by() {
             Some(observer) => Err(NoRoom::Observer { observer }),
             None => self.lanes.enter_some(visit, &draft.origin().ancestors),
@@ -289,66 +295,52 @@ impl Dispatcher {
     }
 
     /// Whether an event may be taken in, and what its chain needs for that.
-    fn check(&self, draft: Draft) -> Result<Admission, PublishError> {
+    fn check(&self, draft: &mut Draft) -> Result<Admission, PublishError> {
         if draft.topic().is_reserved() {
             return Err(PublishError::Reserved {
                 topic: draft.topic().clone(),
             });
         }
-        // Taken before it is asked whether the host shuts down: whoever waits
-        // for all to end waits for this one then.
-        let token = self.shared.tasks.token();
-        if self.shared.tasks.is_closed() {
-            return Err(PublishError::Closed {
-                draft: Box::new(draft),
-            });
-        }
-        let draft = self.sessions.bind(draft);
-        let (bytes, max) = (draft.size(), self.lanes.max_in_flight().bytes);
-        if bytes as u64 > max {
-            let bytes = bytes as u64;
+        self.sessions.bind(draft);
+        let (bytes, max) = (draft.size() as u64, self.lanes.max_in_flight().bytes);
+        if bytes > max {
             return Err(PublishError::TooLarge { bytes, max });
         }
         let route = self.shared.routing.route(draft.topic());
         let visit = Visit {
             principal: draft.principal().cloned(),
-            scopes: route.chain.lanes(&draft).collect(),
+            scopes: route.chain.lanes(draft).collect(),
             announces: false,
             delivers: false,
-            bytes: bytes as u64,
+            bytes,
             is_nested: draft.origin().kind == Kind::Capsule,
         };
-        Ok(Admission {
-            draft,
-            route,
-            visit,
-            token,
-        })
+        Ok(Admission { route, visit })
     }
 
     /// As [`check`](Self::check), with what those who subscribe need.
-    fn admission(&self, draft: Draft) -> Result<Admission, PublishError> {
+    fn admission(&self, draft: &mut Draft) -> Result<Admission, PublishError> {
         let mut admission = self.check(draft)?;
-        let Admission {
-            draft,
-            route,
-            visit,
-            ..
-        } = &mut admission;
-        let (facts, bytes) = (draft.facts(), draft.size());
-        for subscriber in route.wanting(View::Admitted, facts) {
-            let max = subscriber.mailbox().max_bytes.get();
-            if bytes > max {
-                return Err(PublishError::TooLargeFor {
-                    subscription: subscriber.options().name.clone(),
-                    bytes,
-                    max,
-                });
-            }
-            visit.delivers |= subscriber.lanes().is_none();
+        let Admission { route, visit } = &mut admission;
+        if route.is_deaf() {
+            return Ok(admission);
         }
-        visit.scopes.extend(route.waited_for(facts));
-        visit.announces = route.wanting(View::Raw, facts).next().is_some();
+        let (facts, bytes) = (draft.facts(), draft.size());
+        let audience = route.audience(View::Admitted);
+        if audience.is_too_small_for(bytes)
+            && let Some(small) = audience
+                .wanting(facts)
+                .find(|subscriber| bytes > subscriber.mailbox().max_bytes.get())
+        {
+            return Err(PublishError::TooLargeFor {
+                subscription: small.options().name.clone(),
+                bytes,
+                max: small.mailbox().max_bytes.get(),
+            });
+        }
+        visit.delivers = audience.wanting(facts).any(|s| s.lanes().is_none());
+        visit.scopes.extend(audience.waited_for(facts).map(|(_, lane)| lane));
+        visit.announces = route.audience(View::Raw).wanting(facts).next().is_some();
         Ok(admission)
     }
 
@@ -368,13 +360,14 @@ impl Dispatcher {
         event
     }
 
-    fn start(&self, admission: Admission, mut tickets: Tickets<Delivery>) -> Running {
-        let Admission {
-            draft,
-            route,
-            visit,
-            token,
-        } = admission;
+    fn start(
+        &self,
+        draft: Draft,
+        admission: Admission,
+        mut tickets: Tickets<Delivery>,
+        token: TaskTrackerToken,
+    ) -> Running {
+        let Admission { route, visit } = admission;
         self.shared.counters.published();
         let event = self.event(draft, tickets.entry());
         if tickets.shares_a_lane() {
@@ -407,5 +400,11 @@ impl Dispatcher {
             // Counters, observers and logs tell what became of it.
             let _outcome = running.run().await;
         });
+    }
+}
+
+fn closed(draft: Draft) -> PublishError {
+    PublishError::Closed {
+        draft: Box::new(draft),
     }
 }

@@ -5,6 +5,7 @@
 //! the chain its verdict, and subscriptions and observers get what came of it.
 
 mod ask;
+mod audience;
 mod config;
 mod counters;
 mod delivery;
@@ -32,7 +33,7 @@ pub use self::{
     error::PublishError,
     interceptor::{Interceptor, Mode, OnError, Order},
     meter::{BUCKETS_US, Histogram, HistogramSnapshot, Meter, MeterSnapshot},
-    outcome::{Decision, Outcome, Step, StepVerdict},
+    outcome::{Decision, Outcome, Step, StepVerdict, Steps},
     outlet::{CapsuleOutlet, OutletGrants},
     plan::{Chain, Plan},
     run::Running,

@@ -21,10 +21,13 @@ pub struct Outcome {
     /// The end of it.
     pub decision: Decision,
     /// Every interceptor that took part, in order, with its answer.
-    pub steps: SmallVec<[Step; 2]>,
+    pub steps: Steps,
     /// From the event's being taken in to its decision, waiting included.
     pub duration: Duration,
 }
+
+/// The steps of a chain: no allocation for a short one.
+pub type Steps = SmallVec<[Step; 1]>;
 
 /// The end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

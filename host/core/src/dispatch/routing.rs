@@ -5,13 +5,12 @@ use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use foldhash::fast::RandomState;
 
-use super::{Interceptor, Plan, plan::Chain, plan::Registry};
+use super::{Interceptor, Plan, audience::Audience, plan::Chain, plan::Registry};
 use crate::{
-    lane::LaneScope,
-    subscribe::{Scope, Subscriber, View},
+    subscribe::{Subscriber, View},
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
     topic::TopicTree,
-    types::{Facts, Principal, Topic},
+    types::Topic,
 };
 
 /// Topics whose route is remembered, each in the place that its hash gives it:
@@ -41,14 +40,6 @@ pub(super) struct Route {
     subscribers: Audience,
     /// Those who see everything before its chain.
     taps: Audience,
-}
-
-/// Those who subscribe to one topic. Who may see one principal's events only
-/// is not even looked at for another's.
-#[derive(Debug, Default)]
-struct Audience {
-    of_all: Vec<Arc<Subscriber>>,
-    of_one: HashMap<Option<Principal>, Vec<Arc<Subscriber>>, RandomState>,
 }
 
 #[derive(Debug)]
@@ -216,68 +207,25 @@ impl Snapshot {
                 View::Admitted => &mut route.subscribers,
                 View::Raw => &mut route.taps,
             };
-            audience.add(subscriber);
+            audience.add(topic, &subscriber);
         }
         route
-    }
-}
-
-// === impl Audience ===
-
-impl Audience {
-    fn add(&mut self, subscriber: Arc<Subscriber>) {
-        match &subscriber.options().scope {
-            Scope::All => self.of_all.push(subscriber),
-            Scope::Principal(principal) => {
-                let of_one = self.of_one.entry(principal.clone()).or_default();
-                of_one.push(subscriber);
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.of_all.is_empty() && self.of_one.is_empty()
-    }
-
-    fn may_see(&self, principal: Option<&Principal>) -> impl Iterator<Item = &Arc<Subscriber>> {
-        let of_one = match self.of_one.is_empty() {
-            true => None,
-            false => self.of_one.get(&principal.cloned()),
-        };
-        self.of_all.iter().chain(of_one.into_iter().flatten())
     }
 }
 
 // === impl Route ===
 
 impl Route {
-    /// Those who want an event and see it as `view` says.
-    pub(super) fn wanting<'a>(
-        &'a self,
-        view: View,
-        facts: Facts<'a>,
-    ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
-        let audience = match view {
+    /// Those who see events as `view` says.
+    pub(super) fn audience(&self, view: View) -> &Audience {
+        match view {
             View::Admitted => &self.subscribers,
             View::Raw => &self.taps,
-        };
-        let may_see = audience.may_see(facts.principal);
-        may_see.filter(move |subscriber| subscriber.wants(&facts))
+        }
     }
 
     /// Whether nobody subscribes.
     pub(super) fn is_deaf(&self) -> bool {
         self.subscribers.is_empty() && self.taps.is_empty()
-    }
-
-    /// The lanes of the subscribers that an event may have to wait for, in the
-    /// order of [`wanting`](Self::wanting).
-    pub(super) fn waited_for<'a>(&'a self, facts: Facts<'a>) -> impl Iterator<Item = LaneScope> {
-        self.wanting(View::Admitted, facts)
-            .filter_map(|subscriber| subscriber.lanes())
-            .map(|group| LaneScope {
-                group: group.clone(),
-                session: None,
-            })
     }
 }

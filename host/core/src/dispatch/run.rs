@@ -4,13 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use smallvec::SmallVec;
 use tokio::{task::coop::consume_budget, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
     Decision, Interceptor, OnError, Outcome, Step, StepVerdict, ask::Question, delivery::Delivery,
-    plan::Stage, routing::Route, shared::Shared,
+    outcome::Steps, plan::Stage, routing::Route, shared::Shared,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -49,7 +48,9 @@ struct Progress {
     payload: Bytes,
     /// How much of the chain's time is left.
     budget: Duration,
-    steps: SmallVec<[Step; 2]>,
+    steps: Steps,
+    /// The time now: the clock is read once a stage.
+    now: Instant,
 }
 
 // === impl Running ===
@@ -83,18 +84,31 @@ impl Running {
     /// unless an earlier one of its principal is still in a chain. Waits for
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
-    pub async fn run(mut self) -> Outcome {
+    pub async fn run(self) -> Outcome {
         // Where no hook ever waits, a publisher in a loop would keep its
         // thread from everybody else.
         consume_budget().await;
+        self.run_from(Instant::now()).await
+    }
+
+    /// As [`run`](Self::run), by whoever has just taken it in.
+    pub(super) async fn run_at_once(self) -> Outcome {
+        consume_budget().await;
+        let now = self.accepted;
+        self.run_from(now).await
+    }
+
+    async fn run_from(mut self, now: Instant) -> Outcome {
         let route = self.route.clone();
+        let stages = route.chain.stages();
         let mut progress = Progress {
             payload: self.event.payload.clone(),
             budget: self.shared.config.chain_deadline,
-            steps: SmallVec::with_capacity(route.chain.stages().len()),
+            steps: Steps::with_capacity(stages.len()),
+            now,
         };
         let mut end = None;
-        for stage in route.chain.stages() {
+        for stage in stages {
             end = self.pass(stage, &mut progress).await;
             if end.is_some() {
                 break;
@@ -103,10 +117,12 @@ impl Running {
         let decision = end.unwrap_or(Decision::Continue {
             payload: progress.payload,
         });
-        let duration = self.accepted.elapsed();
+        let duration = progress.now.saturating_duration_since(self.accepted);
         self.decide(&decision, duration);
-        if let Decision::Continue { payload } = &decision {
-            self.deliver(payload).await;
+        if let Decision::Continue { payload } = &decision
+            && !route.is_deaf()
+        {
+            self.deliver(&route, payload).await;
         }
         Outcome {
             event: self.event.clone(),
@@ -118,14 +134,16 @@ impl Running {
 
     /// Takes the event through one stage. `Some` ends the chain.
     async fn pass(&mut self, stage: &Stage, progress: &mut Progress) -> Option<Decision> {
-        if stage.waits && !progress.budget.is_zero() {
+        if stage.waits && !progress.budget.is_zero() && !self.tickets.is_first(stage.lane) {
             self.tickets.turn(stage.lane).await;
+            progress.now = Instant::now();
         }
-        let started = Instant::now();
+        let started = progress.now;
         let question = Question {
             interceptor: &stage.interceptor,
             event: &self.event,
             payload: &progress.payload,
+            started,
             budget: progress.budget,
             deadline: self.shared.config.chain_deadline,
         };
@@ -134,9 +152,11 @@ impl Running {
             question.report(&self.shared, &error);
             Err(error)
         } else {
-            question.ask(&self.shared).await
+            let answer = question.ask(&self.shared).await;
+            progress.now = Instant::now();
+            answer
         };
-        let duration = started.elapsed();
+        let duration = progress.now.saturating_duration_since(started);
         if stage.last_in_lane {
             self.tickets.release(stage.lane);
         }
@@ -184,16 +204,15 @@ impl Running {
 
     /// Hands the admitted event to those who subscribe to it: at once to those
     /// whom nobody waits for, and to each of the others in its turn.
-    async fn deliver(&mut self, payload: &Bytes) {
-        let route = self.route.clone();
+    async fn deliver(&mut self, route: &Arc<Route>, payload: &Bytes) {
         let event = self.event.clone();
-        let mut wanting = route.wanting(View::Admitted, event.facts()).peekable();
-        if wanting.peek().is_none() {
+        let audience = route.audience(View::Admitted);
+        if audience.wanting(event.facts()).next().is_none() {
             return;
         }
         let message = Arc::new(Message {
-            event: event.clone(),
             payload: payload.clone(),
+            event,
         });
         let bytes = message.size();
         let delivery = Delivery {
@@ -202,13 +221,12 @@ impl Running {
             message: message.clone(),
             view: View::Admitted,
         };
-        self.tickets.deliver(delivery, bytes as u64);
-        let waited_for: Vec<_> = wanting
-            .filter(|subscriber| subscriber.lanes().is_some())
-            .collect();
+        let waited_for = audience.waited_for(message.event.facts());
+        let waited_for: Vec<_> = waited_for.map(|(subscriber, _)| subscriber).collect();
         if waited_for.is_empty() {
-            return;
+            return self.tickets.finish(delivery, bytes as u64);
         }
+        self.tickets.deliver(delivery, bytes as u64);
         let first = route.chain.lane_count();
         let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
             let ticket = self.tickets.take(index);
@@ -243,7 +261,7 @@ impl Sending<'_> {
         let lost = self.subscriber.send(message, self.bytes).await;
         self.is_over = true;
         if lost.total().is_zero() {
-            self.shared.counters.handed_out();
+            self.shared.counters.handed_out(1);
         }
         self.shared.lost(self.subscriber, lost);
     }

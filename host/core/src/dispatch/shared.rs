@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 use super::{Counters, DispatchConfig, lagging::Lagging, routing::Route, routing::Routing};
 use crate::{
-    mailbox::Losses,
+    mailbox::{Losses, Pushed},
     observe::{Category, Observers, Record},
     subscribe::{Message, Subscriber, View},
     types::{Draft, Kind, Origin, Topic},
@@ -39,19 +39,30 @@ impl Shared {
         }
     }
 
+    /// Keeps the host from ending as long as it lives; `None` if no more events
+    /// are taken in.
+    pub(super) fn token(&self) -> Option<TaskTrackerToken> {
+        // Taken before it is asked whether the host shuts down: whoever waits
+        // for all to end waits for this one then.
+        let token = self.tasks.token();
+        (!self.tasks.is_closed()).then_some(token)
+    }
+
     /// Hands a message to everybody who wants it and never makes anybody
     /// wait, each in time that depends on nobody else's queue.
     pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: &Arc<Message>, view: View) {
         let bytes = message.size();
-        for subscriber in route.wanting(view, message.event.facts()) {
+        let mut handed_out = 0;
+        for subscriber in route.audience(view).wanting(message.event.facts()) {
             if subscriber.lanes().is_none() {
                 let pushed = subscriber.push(message, bytes);
-                if pushed.is_queued() {
-                    self.counters.handed_out();
+                handed_out += u64::from(pushed.is_queued());
+                if pushed != Pushed::Queued {
+                    self.lost(subscriber, pushed.lost(bytes));
                 }
-                self.lost(subscriber, pushed.lost(bytes));
             }
         }
+        self.counters.handed_out(handed_out);
     }
 
     /// Reports what a subscriber lost.
@@ -97,7 +108,7 @@ impl Shared {
         });
         let bytes = message.size();
         for view in [View::Raw, View::Admitted] {
-            for subscriber in route.wanting(view, message.event.facts()) {
+            for subscriber in route.audience(view).wanting(message.event.facts()) {
                 self.lost(subscriber, subscriber.push(&message, bytes).lost(bytes));
             }
         }

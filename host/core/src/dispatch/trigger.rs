@@ -195,6 +195,7 @@ impl Asks<'_> {
             interceptor,
             event: self.event,
             payload: &self.event.payload,
+            started,
             budget: interceptor.timeout,
             deadline: interceptor.timeout,
         };

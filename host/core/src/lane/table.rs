@@ -1,6 +1,6 @@
 //! All lanes of the host.
 
-use std::{array, hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
+use std::{hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
@@ -24,7 +24,7 @@ const SHARDS: usize = 64;
 /// All lanes of the host.
 #[derive(Debug)]
 pub struct Lanes<D> {
-    shards: [Mutex<Shard<D>>; SHARDS],
+    shards: Box<[Mutex<Shard<D>>]>,
     hasher: RandomState,
     pub(super) config: LaneConfig,
     pub(super) room: Room,
@@ -111,7 +111,9 @@ impl<D: Deliver> Lanes<D> {
         let mut shared = Shard::new(hasher.clone());
         shared.enter(&None);
         Self {
-            shards: array::from_fn(|_| Mutex::new(Shard::new(hasher.clone()))),
+            shards: (0..SHARDS)
+                .map(|_| Mutex::new(Shard::new(hasher.clone())))
+                .collect(),
             hasher,
             room: Room::new(config.in_flight),
             shared: Mutex::new(shared),
@@ -270,9 +272,13 @@ impl<D: Deliver> Lanes<D> {
         })
     }
 
-    #[expect(clippy::indexing_slicing, reason = "there are always that many")]
     pub(super) fn shard(&self, at: At) -> &Mutex<Shard<D>> {
-        &self.shards[at.shard]
+        self.shard_number(at.shard)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there are always that many")]
+    fn shard_number(&self, number: usize) -> &Mutex<Shard<D>> {
+        &self.shards[number]
     }
 
     /// Runs `act` on a shard; it says which principal may be idle now.
@@ -282,7 +288,7 @@ impl<D: Deliver> Lanes<D> {
         act: impl FnOnce(&mut Shard<D>, &mut Wakers) -> (usize, R),
     ) -> R {
         let mut wakers = Wakers::new();
-        let mut shard = self.shards[shard].lock();
+        let mut shard = self.shard_number(shard).lock();
         let (tenant, result) = act(&mut shard, &mut wakers);
         shard.leave_if_idle(tenant);
         drop(shard);

@@ -112,6 +112,13 @@ impl<D: Deliver> Tickets<D> {
         tickets.any(|ticket| ticket.shared.is_some())
     }
 
+    /// Whether nobody ever stands before the ticket number `index`, so that
+    /// its turn need not be waited for.
+    pub fn is_first(&self, index: usize) -> bool {
+        let ticket = self.held.tickets.get(index).and_then(Option::as_ref);
+        ticket.is_none_or(|ticket| ticket.is_first)
+    }
+
     /// Waits until the ticket number `index`, counted as they were asked for,
     /// is at the head of its lane. One that was given back is at once.
     pub async fn turn(&self, index: usize) {

@@ -142,17 +142,15 @@ impl Sessions {
 
     /// Fills in the session of an event that has none but says what its source
     /// calls it. An event taken in before the registration stays as it is.
-    #[must_use]
-    pub fn bind(&self, draft: Draft) -> Draft {
+    pub fn bind(&self, draft: &mut Draft) {
         if self.is_empty() || draft.session().is_some() {
-            return draft;
+            return;
         }
         let (Some(source), Some(native)) = (draft.source(), draft.native_session()) else {
-            return draft;
+            return;
         };
-        match self.resolve(draft.principal(), source, native) {
-            Some(session) => draft.with_session(session),
-            None => draft,
+        if let Some(session) = self.resolve(draft.principal(), source, native) {
+            draft.set_session(session);
         }
     }
 

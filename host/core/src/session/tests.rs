@@ -27,6 +27,12 @@ fn bounded(max: usize, max_of_one: usize) -> Sessions {
     })
 }
 
+/// With its session filled in, if it is known.
+fn bound(sessions: &Sessions, mut draft: Draft) -> Draft {
+    sessions.bind(&mut draft);
+    draft
+}
+
 fn draft() -> Draft {
     Draft::new(Topic::new("a.b").unwrap())
 }
@@ -41,7 +47,7 @@ fn a_registered_session_is_filled_in() {
             .with_source(name(source))
             .with_native_session(name(native))
     };
-    let before = sessions.bind(from("chat", "7")).into_event(0);
+    let before = bound(&sessions, from("chat", "7")).into_event(0);
     assert_eq!(before.session, None, "nothing is registered");
     let registered = sessions.register(None, &name("chat"), &name("7"), name("s1"));
     assert_eq!(registered, Registered::New);
@@ -65,7 +71,7 @@ fn a_registered_session_is_filled_in() {
     ];
     for (case, draft, want) in cases {
         let native = draft.native_session().cloned();
-        let event = sessions.bind(draft).into_event(0);
+        let event = bound(&sessions, draft).into_event(0);
         assert_eq!(event.session.as_ref().map(Name::as_str), want, "{case}");
         assert_eq!(event.native_session, native, "{case}: it stays");
     }
@@ -222,7 +228,7 @@ proptest! {
                         .with_principal(tenant)
                         .with_source(source.clone())
                         .with_native_session(native);
-                    let filled_in = sessions.bind(draft).session().cloned();
+                    let filled_in = bound(&sessions, draft).session().cloned();
                     prop_assert_eq!(filled_in, model.resolve(key).map(session));
                 }
                 Op::Remove(..) => {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Facts, Kind, Name, Pattern, Principal};
+use crate::types::{Facts, Kind, Name, Pattern, Principal, Topic};
 
 /// Conditions on an event: any of some, all of some, none of some.
 ///
@@ -38,6 +38,16 @@ pub enum Condition {
     Source(Name),
     /// It was made by such a one.
     Kind(Kind),
+}
+
+/// What an event has at most one of, so that it can be looked up by it; the
+/// narrowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    Session,
+    Principal,
+    Source,
+    Kind,
 }
 
 // === impl Filter ===
@@ -96,11 +106,71 @@ impl Filter {
         }
         index.into_iter()
     }
+
+    /// Conditions of one class, each once, of which every event that the
+    /// filter matches fulfils exactly one: what to look it up by, beside its
+    /// topic. `None` if there are no such. [`Self::matches`] has the last word.
+    pub(crate) fn keys(&self) -> Option<Vec<Condition>> {
+        let narrowest = self.all.iter().filter(|c| c.class().is_some());
+        if let Some(key) = narrowest.min_by_key(|c| c.class()) {
+            return Some(vec![key.clone()]);
+        }
+        let class = self.any.first()?.class()?;
+        let mut keys = Vec::new();
+        for key in &self.any {
+            if key.class() != Some(class) {
+                return None;
+            }
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
+        Some(keys)
+    }
+
+    /// Whether it matches the events on `topic`; `None` where that depends on
+    /// the event.
+    pub(crate) fn given(&self, topic: &Topic) -> Option<bool> {
+        let holds = |condition: &Condition| match condition {
+            Condition::Pattern(pattern) => Some(pattern.matches(topic)),
+            _ => None,
+        };
+        let fails = |condition: &Condition| holds(condition).map(|holds| !holds);
+        let some = match self.any.is_empty() {
+            true => Some(true),
+            false => any_of(&self.any, holds),
+        };
+        let out = [any_of(&self.all, fails), any_of(&self.none, holds)];
+        if some == Some(false) || out.contains(&Some(true)) {
+            return Some(false);
+        }
+        (some.is_some() && !out.contains(&None)).then_some(true)
+    }
+}
+
+/// Whether one of them is so, as far as it is known.
+fn any_of(all: &[Condition], is_so: impl Fn(&Condition) -> Option<bool>) -> Option<bool> {
+    let known: Option<Vec<_>> = all.iter().map(&is_so).collect();
+    match all.iter().any(|condition| is_so(condition) == Some(true)) {
+        true => Some(true),
+        false => known.map(|_| false),
+    }
 }
 
 // === impl Condition ===
 
 impl Condition {
+    /// What it is a condition on, unless that is the topic.
+    pub(crate) fn class(&self) -> Option<Class> {
+        match self {
+            Self::Pattern(_) => None,
+            Self::Principal(_) => Some(Class::Principal),
+            Self::Session(_) => Some(Class::Session),
+            Self::Source(_) => Some(Class::Source),
+            Self::Kind(_) => Some(Class::Kind),
+        }
+    }
+
     /// Whether `event` is so.
     pub fn holds(&self, event: &Facts<'_>) -> bool {
         match self {
@@ -117,6 +187,20 @@ impl Condition {
             Self::Pattern(pattern) => Some(pattern.clone()),
             _ => None,
         }
+    }
+}
+
+// === impl Class ===
+
+impl Class {
+    /// The condition of this class that `event` fulfils.
+    pub(crate) fn of(self, event: &Facts<'_>) -> Option<Condition> {
+        Some(match self {
+            Self::Session => Condition::Session(event.session?.clone()),
+            Self::Principal => Condition::Principal(event.principal.cloned()),
+            Self::Source => Condition::Source(event.source?.clone()),
+            Self::Kind => Condition::Kind(event.kind),
+        })
     }
 }
 

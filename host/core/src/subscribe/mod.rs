@@ -8,6 +8,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::filter::Class;
 pub use self::{
     filter::{Condition, Filter},
     message::Message,

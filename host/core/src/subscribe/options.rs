@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Filter;
+use super::{Condition, Filter};
 use crate::{mailbox::MailboxConfig, types::Principal};
 
 /// What a subscriber asks for.
@@ -54,6 +54,15 @@ impl SubscribeOptions {
             scope: Scope::default(),
             view: View::default(),
             mailbox: None,
+        }
+    }
+
+    /// Conditions of one class of which every event that it may get fulfils
+    /// exactly one; `None` if there are no such.
+    pub(crate) fn keys(&self) -> Option<Vec<Condition>> {
+        match &self.scope {
+            Scope::Principal(principal) => Some(vec![Condition::Principal(principal.clone())]),
+            Scope::All => self.filter.keys(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::{Name, Principal, Topic};
 
@@ -209,6 +209,10 @@ impl Draft {
         self.source.as_ref()
     }
 
+    pub(crate) fn set_session(&mut self, session: Name) {
+        self.session = Some(session);
+    }
+
     /// What filters look at.
     pub fn facts(&self) -> Facts<'_> {
         Facts {
@@ -245,10 +249,12 @@ impl Draft {
     /// Makes it the event number `seq` of the host.
     #[must_use]
     pub fn into_event(self, seq: u64) -> Event {
+        let now = SystemTime::now();
         Event {
-            id: self
-                .id
-                .map_or_else(|| EventId::Host(Uuid::now_v7()), EventId::Given),
+            id: match self.id {
+                Some(id) => EventId::Given(id),
+                None => EventId::Host(new_id(now, seq)),
+            },
             topic: self.topic,
             payload: self.payload,
             principal: self.principal,
@@ -257,7 +263,7 @@ impl Draft {
             source: self.source,
             traceparent: self.traceparent,
             seq,
-            time: self.time.unwrap_or_else(SystemTime::now),
+            time: self.time.unwrap_or(now),
             hops: self.origin.hops,
             kind: self.origin.kind,
             ancestors: self.origin.ancestors,
@@ -294,12 +300,29 @@ impl Event {
     /// When it was published, in milliseconds since the Unix epoch; 0 for
     /// times before it.
     pub fn time_ms(&self) -> u64 {
-        let since = self
-            .time
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        unix_ms(self.time)
     }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An id that sorts by time, and within a millisecond by `seq`.
+///
+/// RFC 9562 leaves 74 bits of a UUID of version 7 to the host: here a counter
+/// of 26, which is `seq`, and 48 random ones, so that hosts do not meet. Asking
+/// the system for them each time would take longer than the rest of an event.
+fn new_id(now: SystemTime, seq: u64) -> Uuid {
+    let random = fastrand::u64(..1 << 48);
+    let bits = u128::from(seq % (1 << 26)) << 48 | u128::from(random);
+    let mut bytes = [0; 10];
+    // The first 4 bits, and 2 after the next 12, are the version's.
+    let (high, low) = ((bits >> 62) as u16, bits as u64 & (u64::MAX >> 2));
+    bytes[..2].copy_from_slice(&high.to_be_bytes());
+    bytes[2..].copy_from_slice(&low.to_be_bytes());
+    Builder::from_unix_timestamp_millis(unix_ms(now), &bytes).into_uuid()
 }
 
 fn size(topic: &Topic, names: [&Option<Name>; 4], payload: &Bytes) -> usize {

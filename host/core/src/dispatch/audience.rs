@@ -1,0 +1,115 @@
+//! Those who subscribe to one topic.
+
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::RandomState;
+
+use crate::{
+    lane::LaneScope,
+    subscribe::{Class, Condition, Subscriber},
+    types::{Facts, Topic},
+};
+
+/// Those who subscribe to one topic, and see its events in the same way.
+///
+/// Who wants only the events of one principal, session, source or kind is
+/// found by that, and not even looked at for others.
+#[derive(Debug)]
+pub(super) struct Audience {
+    of_all: Vec<Listener>,
+    of_some: HashMap<Condition, Vec<Listener>, RandomState>,
+    /// What somebody is found by.
+    classes: Vec<Class>,
+    /// Those of them whom publishers may have to wait for.
+    waited_for: bool,
+    /// Bytes that the smallest of their queues holds.
+    smallest_queue: usize,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Listener {
+    subscriber: Arc<Subscriber>,
+    /// Of the events that it is found for, it wants all.
+    wants_all: bool,
+}
+
+// === impl Audience ===
+
+impl Audience {
+    /// Adds one that subscribes to events on `topic`, unless it wants none of
+    /// them.
+    pub(super) fn add(&mut self, topic: &Topic, subscriber: &Arc<Subscriber>) {
+        let given = subscriber.options().filter.given(topic);
+        if given == Some(false) {
+            return;
+        }
+        let listener = || Listener {
+            subscriber: subscriber.clone(),
+            wants_all: given == Some(true),
+        };
+        match subscriber.options().keys() {
+            None => self.of_all.push(listener()),
+            Some(keys) => {
+                for key in keys {
+                    if let Some(class) = key.class().filter(|c| !self.classes.contains(c)) {
+                        self.classes.push(class);
+                    }
+                    self.of_some.entry(key).or_default().push(listener());
+                }
+            }
+        }
+        self.waited_for |= subscriber.lanes().is_some();
+        self.smallest_queue = self.smallest_queue.min(subscriber.mailbox().max_bytes.get());
+    }
+
+    /// Whether nobody subscribes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of_all.is_empty() && self.of_some.is_empty()
+    }
+
+    /// Whether there may be one whose queue never holds an event of `bytes`.
+    pub(super) fn is_too_small_for(&self, bytes: usize) -> bool {
+        bytes > self.smallest_queue
+    }
+
+    /// Those who want an event and whom it may have to wait for, each with
+    /// the lane where it does.
+    pub(super) fn waited_for<'a>(
+        &'a self,
+        facts: Facts<'a>,
+    ) -> impl Iterator<Item = (&'a Arc<Subscriber>, LaneScope)> {
+        let wanting = self.waited_for.then(|| self.wanting(facts));
+        wanting.into_iter().flatten().filter_map(|subscriber| {
+            let group = subscriber.lanes()?.clone();
+            let session = None;
+            Some((subscriber, LaneScope { group, session }))
+        })
+    }
+
+    /// Those who want an event.
+    pub(super) fn wanting<'a>(
+        &'a self,
+        facts: Facts<'a>,
+    ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
+        let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
+        let of_some = self.classes.iter().filter_map(key).flatten();
+        self.of_all
+            .iter()
+            .chain(of_some)
+            .filter(move |listener| listener.wants_all || listener.subscriber.wants(&facts))
+            .map(|listener| &listener.subscriber)
+    }
+}
+
+impl Default for Audience {
+    fn default() -> Self {
+        Self {
+            of_all: Vec::new(),
+            of_some: HashMap::default(),
+            classes: Vec::new(),
+            waited_for: false,
+            smallest_queue: usize::MAX,
+        }
+    }
+}
