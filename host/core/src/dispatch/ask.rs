@@ -2,16 +2,15 @@
 
 use std::{
     any::Any,
-    future::poll_fn,
-    panic::AssertUnwindSafe,
-    pin::pin,
+    future::ready,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use serde_json::json;
 use tokio::{
     task::coop::unconstrained,
@@ -21,9 +20,9 @@ use tracing::warn;
 
 use super::{Interceptor, config::LONGEST_WAIT, shared::Shared};
 use crate::{
-    hook::{Call, ErrorKind, HookError, Verdict},
+    hook::{Call, ErrorKind, HookError, HookFuture, Verdict},
     observe::{Audit, Category, Record},
-    quarantine::Change,
+    quarantine::{Change, Permit},
     types::{Event, Principal},
 };
 
@@ -41,20 +40,102 @@ pub(super) struct Question<'a> {
     pub(super) deadline: Duration,
 }
 
+/// A hook that was called; `None` when its time is up. Most answer at once, and
+/// then no timer is made.
+struct Answer<'a> {
+    call: HookFuture<'a>,
+    deadline: Instant,
+    late: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
 // === impl Question ===
 
-impl Question<'_> {
-    /// Asks. Reports a failure to the log and to observers.
+impl<'a> Question<'a> {
+    /// Asks, if there is time. Reports a failure to the log and to observers.
     pub(super) async fn ask(self, shared: &Arc<Shared>) -> Result<Verdict, HookError> {
-        let answer = self.ask_unless_out(shared).await;
+        let answer = match self.leave() {
+            Ok(permit) => {
+                let answer = self.call().await.unwrap_or_else(|| Err(self.late()));
+                self.tell(permit, &answer, shared);
+                answer
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = &answer {
             self.report(shared, error);
         }
         answer
     }
 
+    /// Leave to call the capsule.
+    fn leave(self) -> Result<Option<Permit<'a>>, HookError> {
+        if self.budget.is_zero() {
+            return Err(self.out_of_time());
+        }
+        let quarantine = self.interceptor.quarantine.as_ref();
+        let principal = self.event.principal.as_ref();
+        quarantine
+            .map(|quarantine| quarantine.admit(principal, self.started))
+            .transpose()
+    }
+
+    fn call(self) -> Answer<'a> {
+        let Self {
+            interceptor,
+            event,
+            payload,
+            started,
+            budget,
+            ..
+        } = self;
+        let deadline = started + interceptor.timeout.min(budget).min(LONGEST_WAIT);
+        let call = Call {
+            action: &interceptor.action,
+            event,
+            payload,
+            started,
+            deadline,
+        };
+        let called = catch_unwind(AssertUnwindSafe(|| interceptor.hook.call(call)));
+        Answer {
+            call: called.unwrap_or_else(|panic| Box::pin(ready(Err(panicked(&*panic))))),
+            deadline,
+            late: None,
+        }
+    }
+
+    fn tell(
+        self,
+        permit: Option<Permit<'_>>,
+        answer: &Result<Verdict, HookError>,
+        shared: &Arc<Shared>,
+    ) {
+        // Cut short by the chain's deadline, it has not had the time it may
+        // take: others used it up.
+        let cut_short = self.budget < self.interceptor.timeout
+            && matches!(answer, Err(error) if error.kind == ErrorKind::Timeout);
+        if !cut_short
+            && let Some(change) = permit.and_then(|permit| permit.told(answer, Instant::now))
+        {
+            let principal = self.event.principal.as_ref();
+            announce(shared, &self.interceptor.capsule, principal, change);
+        }
+    }
+
+    /// Says that the time was up.
+    fn late(self) -> HookError {
+        let timeout = self.interceptor.timeout;
+        match self.budget < timeout {
+            true => self.out_of_time(),
+            false => HookError::new(
+                ErrorKind::Timeout,
+                format!("no answer within {} ms", timeout.as_millis()),
+            ),
+        }
+    }
+
     /// Says that there is no time left to ask.
-    pub(super) fn out_of_time(self) -> HookError {
+    fn out_of_time(self) -> HookError {
         HookError::new(
             ErrorKind::Timeout,
             format!(
@@ -64,7 +145,7 @@ impl Question<'_> {
         )
     }
 
-    pub(super) fn report(self, shared: &Arc<Shared>, error: &HookError) {
+    fn report(self, shared: &Arc<Shared>, error: &HookError) {
         let Self {
             interceptor, event, ..
         } = self;
@@ -84,79 +165,32 @@ impl Question<'_> {
             error: error.clone(),
         });
     }
-
-    async fn ask_unless_out(self, shared: &Arc<Shared>) -> Result<Verdict, HookError> {
-        let Some(quarantine) = &self.interceptor.quarantine else {
-            return self.ask_in_time().await;
-        };
-        let principal = self.event.principal.as_ref();
-        let permit = quarantine.admit(principal, self.started)?;
-        let answer = self.ask_in_time().await;
-        // Cut short by the chain's deadline, it has not had the time it may
-        // take: others used it up.
-        let cut_short = self.budget < self.interceptor.timeout
-            && matches!(&answer, Err(error) if error.kind == ErrorKind::Timeout);
-        if !cut_short && let Some(change) = permit.told(&answer, Instant::now) {
-            announce(shared, &self.interceptor.capsule, principal, change);
-        }
-        answer
-    }
-
-    async fn ask_in_time(self) -> Result<Verdict, HookError> {
-        let Self {
-            interceptor,
-            started,
-            budget,
-            ..
-        } = self;
-        let deadline = started + interceptor.timeout.min(budget).min(LONGEST_WAIT);
-        // Made inside of the future, so that a panic in `call` is caught too.
-        let call = async {
-            let call = Call {
-                action: &interceptor.action,
-                event: self.event,
-                payload: self.payload,
-                started,
-                deadline,
-            };
-            interceptor.hook.call(call).await
-        };
-        let late = || match budget < interceptor.timeout {
-            true => self.out_of_time(),
-            false => HookError::new(
-                ErrorKind::Timeout,
-                format!("no answer within {} ms", interceptor.timeout.as_millis()),
-            ),
-        };
-        match until(deadline, AssertUnwindSafe(call).catch_unwind()).await {
-            Some(Ok(Err(error))) if error.kind == ErrorKind::Timeout => Err(late()),
-            Some(Ok(answer)) => answer,
-            Some(Err(panic)) => Err(panicked(&*panic)),
-            None => Err(late()),
-        }
-    }
 }
 
-/// What `answer` comes to, unless the deadline passes first. Most answer at
-/// once, and then no timer is made.
-async fn until<T>(deadline: Instant, answer: impl Future<Output = T>) -> Option<T> {
-    let mut answer = pin!(answer);
-    let mut late = pin!(None);
-    poll_fn(|cx| {
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-            return Poll::Ready(Some(answer));
+// === impl Answer ===
+
+impl Future for Answer<'_> {
+    type Output = Option<Result<Verdict, HookError>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let polled = catch_unwind(AssertUnwindSafe(|| this.call.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Ready(Err(error))) if error.kind == ErrorKind::Timeout => {
+                return Poll::Ready(None);
+            }
+            Ok(Poll::Ready(answer)) => return Poll::Ready(Some(answer)),
+            Ok(Poll::Pending) => {}
+            Err(panic) => return Poll::Ready(Some(Err(panicked(&*panic)))),
         }
-        if late.is_none() {
-            // Whoever answers may use up the task's budget at every poll; the
-            // time is up all the same.
-            late.set(Some(unconstrained(sleep_until(deadline))));
-        }
-        match late.as_mut().as_pin_mut() {
-            Some(late) => late.poll(cx).map(|()| None),
-            None => Poll::Pending,
-        }
-    })
-    .await
+        // A hook may use up its task's budget at every poll; its time is up all
+        // the same.
+        let deadline = this.deadline;
+        let late = this
+            .late
+            .get_or_insert_with(|| Box::pin(unconstrained(sleep_until(deadline))));
+        late.as_mut().poll(cx).map(|()| None)
+    }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> HookError {

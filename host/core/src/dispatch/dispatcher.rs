@@ -166,7 +166,11 @@ impl Dispatcher {
             return Err(closed(draft));
         };
         let admission = self.admission(&mut draft)?;
-        self.shared.observers.room().await;
+        if self.shared.observers.blocks() {
+            // Boxed, like the way into full lanes, so that the future of a
+            // publisher who finds room is small.
+            Box::pin(self.shared.observers.room()).await;
+        }
         let tickets = self.lanes.enter(&admission.visit).await;
         Ok(self.start(draft, admission, tickets, token))
     }
@@ -178,7 +182,8 @@ impl Dispatcher {
     ///
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
-        Ok(self.submit(draft).await?.run_at_once().await)
+        let mut running = self.submit(draft).await?;
+        Ok(running.run_at_once().await)
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need

@@ -84,21 +84,19 @@ impl Running {
     /// unless an earlier one of its principal is still in a chain. Waits for
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
-    pub async fn run(self) -> Outcome {
-        // Where no hook ever waits, a publisher in a loop would keep its
-        // thread from everybody else.
-        consume_budget().await;
+    pub async fn run(mut self) -> Outcome {
         self.run_from(Instant::now()).await
     }
 
     /// As [`run`](Self::run), by whoever has just taken it in.
-    pub(super) async fn run_at_once(self) -> Outcome {
-        consume_budget().await;
-        let now = self.accepted;
-        self.run_from(now).await
+    pub(super) async fn run_at_once(&mut self) -> Outcome {
+        self.run_from(self.accepted).await
     }
 
-    async fn run_from(mut self, now: Instant) -> Outcome {
+    async fn run_from(&mut self, now: Instant) -> Outcome {
+        // Where no hook ever waits, a publisher in a loop would keep its
+        // thread from everybody else.
+        consume_budget().await;
         let route = self.route.clone();
         let stages = route.chain.stages();
         let mut progress = Progress {
@@ -147,15 +145,8 @@ impl Running {
             budget: progress.budget,
             deadline: self.shared.config.chain_deadline,
         };
-        let answer = if progress.budget.is_zero() {
-            let error = question.out_of_time();
-            question.report(&self.shared, &error);
-            Err(error)
-        } else {
-            let answer = question.ask(&self.shared).await;
-            progress.now = Instant::now();
-            answer
-        };
+        let answer = question.ask(&self.shared).await;
+        progress.now = Instant::now();
         let duration = progress.now.saturating_duration_since(started);
         if stage.last_in_lane {
             self.tickets.release(stage.lane);

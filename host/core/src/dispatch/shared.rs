@@ -74,8 +74,10 @@ impl Shared {
 
     /// Tells those observers that want it.
     pub(super) fn tell(self: &Arc<Self>, category: Category, record: impl FnOnce() -> Record) {
-        for (observer, lost) in self.observers.tell(category, record) {
-            self.dropped(&observer, lost);
+        if self.observers.want(category) {
+            for (observer, lost) in self.observers.tell(category, record) {
+                self.dropped(&observer, lost);
+            }
         }
     }
 

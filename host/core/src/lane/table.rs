@@ -133,18 +133,10 @@ impl<D: Deliver> Lanes<D> {
             return Ok(tickets);
         }
         self.with_principal(&visit.principal, |at, shard, _| {
-            let capacity = self.config.capacity.get();
-            let share = self.config.in_flight_per_principal;
-            let obstacle = shard
-                .obstacle(at.tenant, visit, None, capacity, share)
-                .or_else(|| (!self.room.try_take(visit.bytes)).then_some(Where::Host));
-            match obstacle {
-                Some(place) => {
-                    let used = shard.tenants[at.tenant].used();
-                    Err(self.no_room(visit, &place, used))
-                }
-                None => Ok(self.take(at, shard, visit)),
-            }
+            self.enter_now(at, shard, visit).map_err(|place| {
+                let used = shard.tenants[at.tenant].used();
+                self.no_room(visit, &place, used)
+            })
         })
     }
 
@@ -153,9 +145,16 @@ impl<D: Deliver> Lanes<D> {
     /// all that wait for the host's own bound each principal has one in line.
     /// Dropping the future leaves the line.
     pub async fn enter(self: &Arc<Self>, visit: &Visit) -> Tickets<D> {
-        match self.enter_free(visit) {
-            Some(tickets) => tickets,
-            None => Waiting::new(self, visit).await,
+        if let Some(tickets) = self.enter_free(visit) {
+            return tickets;
+        }
+        let entered = self.with_principal(&visit.principal, |at, shard, _| {
+            self.enter_now(at, shard, visit)
+        });
+        match entered {
+            Ok(tickets) => tickets,
+            // Boxed, so that the future of one who finds room is small.
+            Err(_full) => Box::pin(Waiting::new(self, visit)).await,
         }
     }
 
@@ -227,6 +226,22 @@ impl<D: Deliver> Lanes<D> {
         let is_free = visit.scopes.is_empty() && !visit.delivers && !visit.announces;
         (is_free && self.room.try_take(visit.bytes))
             .then(|| Tickets::new(self, None, visit, self.next_entry(), Held::default()))
+    }
+
+    /// Takes everything, or says what is in the way.
+    fn enter_now(
+        self: &Arc<Self>,
+        at: At,
+        shard: &mut Shard<D>,
+        visit: &Visit,
+    ) -> Result<Tickets<D>, Where> {
+        let capacity = self.config.capacity.get();
+        let share = self.config.in_flight_per_principal;
+        match shard.obstacle(at.tenant, visit, None, capacity, share) {
+            Some(place) => Err(place),
+            None if !self.room.try_take(visit.bytes) => Err(Where::Host),
+            None => Ok(self.take(at, shard, visit)),
+        }
     }
 
     fn refusals(

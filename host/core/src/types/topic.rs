@@ -103,7 +103,8 @@ impl Topic {
 
     /// Whether the topic is one that only the host may publish (`host.…`).
     pub fn is_reserved(&self) -> bool {
-        self.segments().next() == Some("host")
+        let rest = self.0.strip_prefix("host");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 
