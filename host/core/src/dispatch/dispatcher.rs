@@ -314,7 +314,7 @@ impl Dispatcher {
         let route = self.shared.routing.route(draft.topic());
         let visit = Visit {
             principal: draft.principal().cloned(),
-            scopes: route.chain.lanes(draft).collect(),
+            scopes: route.chain.lanes(draft),
             announces: false,
             delivers: false,
             bytes,

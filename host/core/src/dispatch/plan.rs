@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use smallvec::SmallVec;
+
 use super::{Interceptor, Meter, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
@@ -40,8 +42,9 @@ pub(super) struct Stage {
     /// Whether it waits for its turn there. One that needs no order only
     /// counts against the lane's capacity.
     pub(super) waits: bool,
-    /// Whether no later stage of the chain needs that lane.
-    pub(super) last_in_lane: bool,
+    /// Whether the lane is given back before the next stage: no later one
+    /// needs it. Those of the last stage go with the event.
+    pub(super) gives_back: bool,
 }
 
 #[derive(Debug)]
@@ -144,12 +147,13 @@ impl Plan {
                 meter: lasting.meter.clone(),
                 lane,
                 waits: interceptor.order != Order::None,
-                last_in_lane: false,
+                gives_back: false,
             });
         }
-        for last in last_use {
+        let end = stages.len();
+        for last in last_use.into_iter().filter(|last| last + 1 < end) {
             if let Some(stage) = stages.get_mut(last) {
-                stage.last_in_lane = true;
+                stage.gives_back = true;
             }
         }
         Chain {
@@ -182,11 +186,15 @@ impl Chain {
     }
 
     /// The lanes that `event` visits, as the stages count them.
-    pub(super) fn lanes(&self, event: &Draft) -> impl Iterator<Item = LaneScope> {
-        self.lanes.iter().map(|lane| LaneScope {
-            group: lane.group.clone(),
-            session: event.session().filter(|_| lane.per_session).cloned(),
-        })
+    pub(super) fn lanes(&self, event: &Draft) -> SmallVec<[LaneScope; 2]> {
+        let mut scopes = SmallVec::with_capacity(self.lanes.len());
+        for lane in &self.lanes {
+            scopes.push(LaneScope {
+                group: lane.group.clone(),
+                session: event.session().filter(|_| lane.per_session).cloned(),
+            });
+        }
+        scopes
     }
 }
 

@@ -148,7 +148,7 @@ impl Running {
         let answer = question.ask(&self.shared).await;
         progress.now = Instant::now();
         let duration = progress.now.saturating_duration_since(started);
-        if stage.last_in_lane {
+        if stage.gives_back {
             self.tickets.release(stage.lane);
         }
         progress.budget = progress.budget.saturating_sub(duration);
@@ -218,7 +218,9 @@ impl Running {
             return self.tickets.finish(delivery, bytes as u64);
         }
         self.tickets.deliver(delivery, bytes as u64);
+        // Its chain is at its end, whoever is waited for here.
         let first = route.chain.lane_count();
+        (0..first).for_each(|lane| self.tickets.release(lane));
         let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
             let ticket = self.tickets.take(index);
             let sending = Sending {

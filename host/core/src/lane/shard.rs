@@ -93,6 +93,8 @@ pub(super) struct Common<'a, D> {
 struct Lane {
     tenant: usize,
     scope: LaneScope,
+    /// Of both, to be found by.
+    hash: u64,
     queue: Queue,
     /// Tickets held in the lane that those share who have none of their own.
     shared: usize,
@@ -117,23 +119,20 @@ impl<D> Shard<D> {
 
     // Principals.
 
-    /// The number of a principal, which is given one if need be.
-    pub(super) fn enter(&mut self, principal: &Option<Principal>) -> usize {
+    /// The number of a principal with this hash, which is given one if need be.
+    pub(super) fn enter(&mut self, principal: &Option<Principal>, hash: u64) -> usize {
         let Self {
             tenants,
             by_principal,
-            hasher,
             ..
         } = self;
         let is_it = |at: &usize| tenants[*at].principal == *principal;
-        let rehash = |at: &usize| hasher.hash_one(&tenants[*at].principal);
-        let hash = hasher.hash_one(principal);
-        match by_principal.entry(hash, is_it, rehash) {
+        match by_principal.entry(hash, is_it, |at| tenants[*at].hash) {
             hash_table::Entry::Occupied(at) => *at.get(),
             hash_table::Entry::Vacant(new) => {
                 let at = tenants.vacant_key();
                 new.insert(at);
-                tenants.insert(Tenant::new(principal.clone()))
+                tenants.insert(Tenant::new(principal.clone(), hash))
             }
         }
     }
@@ -143,8 +142,7 @@ impl<D> Shard<D> {
         if !self.tenants[tenant].is_idle() {
             return;
         }
-        let left = self.tenants.remove(tenant);
-        let hash = self.hasher.hash_one(&left.principal);
+        let hash = self.tenants.remove(tenant).hash;
         if let Ok(entry) = self.by_principal.find_entry(hash, |at| *at == tenant) {
             entry.remove();
         }
@@ -310,8 +308,8 @@ impl<D> Shard<D> {
             ..
         } = self;
         let is_it = |at: &usize| lanes[*at].is(tenant, scope);
-        let rehash = |at: &usize| hasher.hash_one(lanes[*at].key());
-        match by_scope.entry(hasher.hash_one((tenant, scope)), is_it, rehash) {
+        let hash = hasher.hash_one((tenant, scope));
+        match by_scope.entry(hash, is_it, |at| lanes[*at].hash) {
             hash_table::Entry::Occupied(at) => *at.get(),
             hash_table::Entry::Vacant(new) => {
                 let at = lanes.vacant_key();
@@ -320,6 +318,7 @@ impl<D> Shard<D> {
                 lanes.insert(Lane {
                     tenant,
                     scope: scope.clone(),
+                    hash,
                     queue: Queue::default(),
                     shared: 0,
                     is_shared: !owns(),
@@ -331,8 +330,7 @@ impl<D> Shard<D> {
 
     fn close(&mut self, at: usize) {
         let closed = self.lanes.remove(at);
-        let hash = self.hasher.hash_one(closed.key());
-        if let Ok(entry) = self.by_scope.find_entry(hash, |other| *other == at) {
+        if let Ok(entry) = self.by_scope.find_entry(closed.hash, |other| *other == at) {
             entry.remove();
         }
         self.tenants[closed.tenant].lanes -= 1;
@@ -418,10 +416,6 @@ impl<'a, D> Common<'a, D> {
 impl Lane {
     fn held(&self) -> usize {
         self.queue.held() + self.shared
-    }
-
-    fn key(&self) -> (usize, &LaneScope) {
-        (self.tenant, &self.scope)
     }
 
     fn is(&self, tenant: usize, scope: &LaneScope) -> bool {

@@ -109,7 +109,7 @@ impl<D: Deliver> Lanes<D> {
     pub fn new(config: LaneConfig) -> Self {
         let hasher = RandomState::default();
         let mut shared = Shard::new(hasher.clone());
-        shared.enter(&None);
+        shared.enter(&None, 0);
         Self {
             shards: (0..SHARDS)
                 .map(|_| Mutex::new(Shard::new(hasher.clone())))
@@ -264,11 +264,13 @@ impl<D: Deliver> Lanes<D> {
         principal: &Option<Principal>,
         act: impl FnOnce(At, &mut Shard<D>, &mut Wakers) -> R,
     ) -> R {
-        let number = self.hasher.hash_one(principal) as usize % SHARDS;
+        let hash = self.hasher.hash_one(principal);
+        // Bits that the shard's own table does not look at.
+        let number = (hash >> 32) as usize % SHARDS;
         self.change(number, |shard, wakers| {
             let at = At {
                 shard: number,
-                tenant: shard.enter(principal),
+                tenant: shard.enter(principal, hash),
             };
             let result = act(at, shard, wakers);
             (at.tenant, result)
@@ -322,8 +324,11 @@ impl<D: Deliver> Lanes<D> {
         let entry = self.next_entry();
         let max_lanes = self.config.max_lanes_per_capsule;
         let mut common = Common::new(&self.shared);
-        let push = |scope: &LaneScope| shard.push(at.tenant, scope, entry, &mut common, max_lanes);
-        let tickets = visit.scopes.iter().map(push).map(Some).collect();
+        let mut tickets = SmallVec::with_capacity(visit.scopes.len());
+        for scope in &visit.scopes {
+            let ticket = shard.push(at.tenant, scope, entry, &mut common, max_lanes);
+            tickets.push(Some(ticket));
+        }
         let tenant = &mut shard.tenants[at.tenant];
         tenant.begin(visit.bytes);
         let held = Held {

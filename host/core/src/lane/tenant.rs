@@ -12,6 +12,8 @@ use crate::types::Principal;
 #[derive(Debug)]
 pub(super) struct Tenant<D> {
     pub(super) principal: Option<Principal>,
+    /// Of the principal, to be found by.
+    pub(super) hash: u64,
     /// How many lanes it has.
     pub(super) lanes: usize,
     /// What is shown before its chain runs; each place is filled at once.
@@ -53,9 +55,10 @@ pub(super) struct Leaving<D> {
 // === impl Tenant ===
 
 impl<D> Tenant<D> {
-    pub(super) fn new(principal: Option<Principal>) -> Self {
+    pub(super) fn new(principal: Option<Principal>, hash: u64) -> Self {
         Self {
             principal,
+            hash,
             lanes: 0,
             announced: Outbox::default(),
             outbox: Outbox::default(),
