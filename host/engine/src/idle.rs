@@ -1,9 +1,13 @@
 //! Which instance to use next, and which to give up first.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash},
+};
 
-use hashlink::{LinkedHashMap, LinkedHashSet};
-use smallvec::SmallVec;
+use foldhash::fast::RandomState;
+use hashbrown::{HashTable, hash_table::Entry};
+use slab::Slab;
 
 /// Idle instances of all capsules in the order of their last use. Taking and
 /// parking cost the same however many there are, and in the long run allocate
@@ -12,71 +16,104 @@ use smallvec::SmallVec;
 /// `O` says whom an instance may serve: it is handed out to that owner alone.
 #[derive(Debug)]
 pub(crate) struct Idle<O, T> {
-    next: u64,
-    /// Least recently used first, by the number each got when it was parked.
-    all: LinkedHashMap<u64, Parked<O, T>>,
-    capsules: HashMap<u64, OfCapsule<O>>,
+    parked: Slab<Parked<O, T>>,
+    /// All of them, least recently used first.
+    all: List,
+    /// Those of each capsule that was ever parked, in the same order.
+    capsules: HashMap<u64, List, RandomState>,
+    /// Those of each (capsule, owner), in the same order. Invariant: no list
+    /// is empty, so that an owner who stays away costs nothing.
+    owners: HashTable<List>,
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
 struct Parked<O, T> {
     capsule: u64,
     owner: O,
+    /// Of both, to be found by.
+    hash: u64,
+    /// Its neighbours in the three lists that it is in.
+    links: [Link; 3],
     instance: T,
 }
 
-#[derive(Debug)]
-struct OfCapsule<O> {
-    /// Least recently used first.
-    order: LinkedHashSet<u64>,
-    /// Oldest first. Invariant: no list is empty, so that an owner who stays
-    /// away costs nothing.
-    owners: HashMap<O, SmallVec<[u64; 2]>>,
+/// The ends of a list of what is parked.
+#[derive(Clone, Copy, Debug, Default)]
+struct List {
+    ends: Option<(usize, usize)>,
+}
+
+/// The neighbours of one in a list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    before: Option<usize>,
+    behind: Option<usize>,
+}
+
+/// Which of the three lists, as the links count them.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    All,
+    OfCapsule,
+    OfOwner,
 }
 
 // === impl Idle ===
 
-impl<O: Eq + Hash + Clone, T> Idle<O, T> {
+impl<O: Eq + Hash, T> Idle<O, T> {
     pub(crate) fn new() -> Self {
         Self {
-            next: 0,
-            all: LinkedHashMap::new(),
-            capsules: HashMap::new(),
+            parked: Slab::new(),
+            all: List::default(),
+            capsules: HashMap::default(),
+            owners: HashTable::new(),
+            hasher: RandomState::default(),
         }
     }
 
     /// Adds an instance as the most recently used.
     pub(crate) fn park(&mut self, capsule: u64, owner: O, instance: T) {
-        let number = self.next;
-        self.next += 1;
-        let of = self.capsules.entry(capsule).or_insert_with(OfCapsule::new);
-        of.order.insert(number);
-        of.owners.entry(owner.clone()).or_default().push(number);
-        let parked = Parked {
+        let hash = self.hasher.hash_one((capsule, &owner));
+        let at = self.parked.insert(Parked {
             capsule,
             owner,
+            hash,
+            links: Default::default(),
             instance,
-        };
-        self.all.insert(number, parked);
+        });
+        let parked = &mut self.parked;
+        self.all.push(Which::All, at, parked);
+        let of_capsule = self.capsules.entry(capsule).or_default();
+        of_capsule.push(Which::OfCapsule, at, parked);
+        let is_it = |list: &List| list.is_of(capsule, &parked[at].owner, parked);
+        match self.owners.entry(hash, is_it, |list| list.hash(parked)) {
+            Entry::Occupied(mut list) => list.get_mut().push(Which::OfOwner, at, parked),
+            Entry::Vacant(new) => {
+                new.insert(List::of(at));
+            }
+        }
     }
 
     /// Takes the most recently used instance that may serve `owner`.
     pub(crate) fn take(&mut self, capsule: u64, owner: &O) -> Option<T> {
-        let of = self.capsules.get(&capsule)?;
-        let number = *of.owners.get(owner)?.last()?;
-        self.remove(number)
+        let hash = self.hasher.hash_one((capsule, owner));
+        let parked = &self.parked;
+        let is_it = |list: &List| list.is_of(capsule, owner, parked);
+        let (_, last) = self.owners.find(hash, is_it)?.ends?;
+        Some(self.remove(last))
     }
 
     /// Gives up the least recently used instance of all.
     pub(crate) fn evict(&mut self) -> Option<T> {
-        let number = *self.all.front()?.0;
-        self.remove(number)
+        let (first, _) = self.all.ends?;
+        Some(self.remove(first))
     }
 
     /// Gives up the least recently used instance of one capsule.
     pub(crate) fn evict_of(&mut self, capsule: u64) -> Option<T> {
-        let number = *self.capsules.get(&capsule)?.order.front()?;
-        self.remove(number)
+        let (first, _) = self.capsules.get(&capsule)?.ends?;
+        Some(self.remove(first))
     }
 
     /// Gives up all instances of a capsule that is going away.
@@ -86,33 +123,94 @@ impl<O: Eq + Hash + Clone, T> Idle<O, T> {
         gone
     }
 
-    fn remove(&mut self, number: u64) -> Option<T> {
-        let parked = self.all.remove(&number)?;
-        let of = self.capsules.get_mut(&parked.capsule)?;
-        of.order.remove(&number);
-        if let Some(numbers) = of.owners.get_mut(&parked.owner) {
-            numbers.retain(|n| *n != number);
-            if numbers.is_empty() {
-                of.owners.remove(&parked.owner);
+    fn remove(&mut self, at: usize) -> T {
+        let parked = &mut self.parked;
+        let (capsule, hash) = (parked[at].capsule, parked[at].hash);
+        self.all.unlink(Which::All, at, parked);
+        if let Some(of_capsule) = self.capsules.get_mut(&capsule) {
+            of_capsule.unlink(Which::OfCapsule, at, parked);
+        }
+        let is_it = |list: &List| list.is_of(capsule, &parked[at].owner, parked);
+        if let Ok(mut list) = self.owners.find_entry(hash, is_it) {
+            list.get_mut().unlink(Which::OfOwner, at, parked);
+            if list.get().ends.is_none() {
+                list.remove();
             }
         }
-        Some(parked.instance)
+        parked.remove(at).instance
     }
 }
 
-// === impl OfCapsule ===
+// === impl List ===
 
-impl<O> OfCapsule<O> {
-    fn new() -> Self {
+impl List {
+    /// The list of one.
+    fn of(at: usize) -> Self {
         Self {
-            order: LinkedHashSet::new(),
-            owners: HashMap::new(),
+            ends: Some((at, at)),
+        }
+    }
+
+    /// Whether it is that of an owner.
+    fn is_of<O: Eq, T>(&self, capsule: u64, owner: &O, parked: &Slab<Parked<O, T>>) -> bool {
+        self.ends.is_some_and(|(first, _)| {
+            let first = &parked[first];
+            first.capsule == capsule && first.owner == *owner
+        })
+    }
+
+    /// The hash of an owner's.
+    fn hash<O, T>(&self, parked: &Slab<Parked<O, T>>) -> u64 {
+        self.ends.map_or(0, |(first, _)| parked[first].hash)
+    }
+
+    /// Adds one at the end.
+    fn push<O, T>(&mut self, which: Which, at: usize, parked: &mut Slab<Parked<O, T>>) {
+        let first = match self.ends {
+            Some((first, last)) => {
+                parked[last].link(which).behind = Some(at);
+                parked[at].link(which).before = Some(last);
+                first
+            }
+            None => at,
+        };
+        self.ends = Some((first, at));
+    }
+
+    /// Takes one out.
+    fn unlink<O, T>(&mut self, which: Which, at: usize, parked: &mut Slab<Parked<O, T>>) {
+        let Link { before, behind } = std::mem::take(parked[at].link(which));
+        if let Some(before) = before {
+            parked[before].link(which).behind = behind;
+        }
+        if let Some(behind) = behind {
+            parked[behind].link(which).before = before;
+        }
+        self.ends = self.ends.and_then(|(first, last)| {
+            let first = if first == at { behind? } else { first };
+            let last = if last == at { before? } else { last };
+            Some((first, last))
+        });
+    }
+}
+
+// === impl Parked ===
+
+impl<O, T> Parked<O, T> {
+    fn link(&mut self, which: Which) -> &mut Link {
+        let [all, of_capsule, of_owner] = &mut self.links;
+        match which {
+            Which::All => all,
+            Which::OfCapsule => of_capsule,
+            Which::OfOwner => of_owner,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parked(instances: &[(u64, char, u32)]) -> Idle<char, u32> {
@@ -151,7 +249,70 @@ mod tests {
         assert_eq!(idle.take(2, &'a'), Some(3));
         let of: Vec<_> = idle.capsules.keys().collect();
         assert_eq!(of, [&2], "a purged capsule leaves nothing behind");
-        let owners: Vec<_> = idle.capsules[&2].owners.keys().collect();
-        assert_eq!(owners, [&'b'], "an owner without instances costs nothing");
+        assert_eq!(idle.owners.len(), 1, "an owner without instances costs nothing");
+        assert_eq!(idle.parked.len(), 1);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Park(u64, char),
+        Take(u64, char),
+        Evict,
+        EvictOf(u64),
+        Purge(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let capsule = 0..3_u64;
+        let owner = prop::sample::select(vec!['a', 'b', 'c']);
+        let both = (capsule.clone(), owner);
+        prop_oneof![
+            4 => both.clone().prop_map(|(capsule, owner)| Op::Park(capsule, owner)),
+            3 => both.prop_map(|(capsule, owner)| Op::Take(capsule, owner)),
+            1 => Just(Op::Evict),
+            1 => capsule.clone().prop_map(Op::EvictOf),
+            1 => capsule.prop_map(Op::Purge),
+        ]
+    }
+
+    proptest! {
+        /// Against a plain list, least recently used first.
+        #[test]
+        fn it_does_what_a_list_does(ops in prop::collection::vec(op(), 1..200)) {
+            let mut idle = Idle::new();
+            let mut list: Vec<(u64, char, usize)> = Vec::new();
+            for (number, op) in ops.into_iter().enumerate() {
+                match op {
+                    Op::Park(capsule, owner) => {
+                        idle.park(capsule, owner, number);
+                        list.push((capsule, owner, number));
+                    }
+                    Op::Take(capsule, owner) => {
+                        let at = list.iter().rposition(|p| (p.0, p.1) == (capsule, owner));
+                        let want = at.map(|at| list.remove(at).2);
+                        prop_assert_eq!(idle.take(capsule, &owner), want);
+                    }
+                    Op::Evict => {
+                        let want = (!list.is_empty()).then(|| list.remove(0).2);
+                        prop_assert_eq!(idle.evict(), want);
+                    }
+                    Op::EvictOf(capsule) => {
+                        let at = list.iter().position(|p| p.0 == capsule);
+                        let want = at.map(|at| list.remove(at).2);
+                        prop_assert_eq!(idle.evict_of(capsule), want);
+                    }
+                    Op::Purge(capsule) => {
+                        let gone = list.extract_if(.., |p| p.0 == capsule);
+                        let gone: Vec<_> = gone.map(|p| p.2).collect();
+                        prop_assert_eq!(idle.purge(capsule), gone);
+                    }
+                }
+                prop_assert_eq!(idle.parked.len(), list.len());
+                let mut owners: Vec<_> = list.iter().map(|p| (p.0, p.1)).collect();
+                owners.sort_unstable();
+                owners.dedup();
+                prop_assert_eq!(idle.owners.len(), owners.len());
+            }
+        }
     }
 }

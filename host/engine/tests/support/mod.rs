@@ -79,6 +79,7 @@ pub async fn ask_within(
         action: "check",
         event: &event(Some(principal)),
         payload: &payload.to_owned().into(),
+        started: Instant::now(),
         deadline: Instant::now() + time,
     };
     hook.call(call).await
