@@ -1,79 +1,106 @@
 //! A queue that is fair among principals, by bytes. Pure state: no lock, no
 //! clock, no wakers, and no limit of its own.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    mem,
-};
+use std::{collections::VecDeque, hash::BuildHasher, mem};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, hash_map::Entry};
+use hashbrown::{HashTable, hash_table::Entry};
 
+use self::rounds::{Account, Rounds};
 use super::Quantum;
 use crate::types::Principal;
 
+mod rounds;
 #[cfg(test)]
 pub(super) mod tests;
 
 /// Collections smaller than this are not worth shrinking.
 const KEPT_CAPACITY: usize = 64;
+/// How many quanta newcomers are served ahead of the others in one round: with
+/// the smallest quantum 1 MiB, what a mailbox holds by default.
+const MOST_AHEAD: u64 = 256;
 
 /// Items of principals, in order for each of them, and served to all of them
-/// in turns by deficit round-robin (Shreedhar and Varghese, 1995).
+/// in turns by deficit round-robin (Shreedhar and Varghese, 1995), newcomers
+/// first (as in FlowQueue-CoDel, RFC 8290).
 ///
 /// In each round, every principal with items gets a quantum of bytes as credit
 /// and is served what its credit allows, in one turn. An item larger than the
-/// credit waits for later rounds to add to it. Of two principals that have
-/// items all the time, neither is ever served more than a quantum and the
-/// largest item ahead of the other. One without items has no entry here and
-/// keeps no credit.
+/// credit waits for later rounds to add to it.
+///
+/// A principal without items that gets one is a newcomer. It goes ahead of
+/// those who wait for their turns until it has had its quantum of the round
+/// under way; several newcomers are served one item each in turn. So one that
+/// needs less than its share does not wait for those who need more. What it
+/// was served is remembered until the round is over: having no items in
+/// between earns it nothing. Once newcomers were served 256 quanta in a round,
+/// further ones wait for the next, and the others have their turns.
+///
+/// At the end of a round, whoever has items lacks less than its next item to
+/// a quantum for each round since it came, and nobody ever has more. So while
+/// two of them have items, neither gets further ahead of the other than two
+/// quanta and two of the largest items, and if both came to an empty queue,
+/// than half of that. (What is dropped counts for neither.)
+///
+/// One without items has no entry here once the round is over, and keeps no
+/// credit. An empty queue knows nobody.
 ///
 /// Rounds in which nobody can be served are never walked through: the round in
 /// which an item is due is known when it comes to the head. So each operation
 /// costs O(log n) for n principals with items, whatever their sizes; amortized,
-/// as the collections grow and shrink.
+/// as the collections grow and shrink and rounds end.
 #[derive(Debug)]
 pub struct FairQueue<T> {
     quantum: Quantum,
-    flows: HashMap<Option<Principal>, Flow<T>, RandomState>,
-    /// The principals with items by round and number of their turn.
-    turns: BTreeMap<(u64, u64), Option<Principal>>,
-    /// The principals with items by the number of the item at their head. The
-    /// first is the oldest item of all, since each principal's are in order.
-    heads: BTreeMap<u64, Option<Principal>>,
-    /// The round under way.
-    round: u64,
-    next_turn: u64,
+    /// The only item, which came to an empty queue: where the receiver keeps
+    /// up there is no other, and all the rest is idle.
+    alone: Option<Alone<T>>,
+    rounds: Rounds,
+    /// The principals with items or served in this round. The rest knows them
+    /// by their hashes, and by something that others of that hash do not have.
+    flows: HashTable<Flow<T>>,
+    hasher: RandomState,
+    /// Those that were served in this round and have had no items since at
+    /// some time.
+    idle: Vec<u64>,
+    /// All items in the order of their pushes, and some that are gone. The
+    /// first that is not gone is at the head of its flow.
+    ages: VecDeque<Age>,
     next_seq: u64,
     len: usize,
     bytes: usize,
+    /// How many flows have items.
+    active: usize,
     starved_rounds: u64,
 }
 
 /// An item that has left a [`FairQueue`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken<T> {
-    /// Whose it is.
-    pub principal: Option<Principal>,
     /// What it counted, at least 1.
     pub bytes: usize,
     /// The item.
     pub item: T,
 }
 
-/// The items of one principal; there is at least one.
+/// One principal and its items, if there are any.
 #[derive(Debug)]
 struct Flow<T> {
-    items: VecDeque<Queued<T>>,
-    /// The bytes it was served, plus a quantum for each round before it came.
-    /// Its credit is what this lacks to a quantum for each round so far.
-    served: u64,
-    /// The round of its turn, in which the credit is enough for the head.
-    due: u64,
-    /// The number of its turn; turns of one round go by it.
-    turn: u64,
-    /// The round in which it was last served, or else changed its head.
-    since: u64,
+    principal: Option<Principal>,
+    hash: u64,
+    account: Account,
+    /// The first item, apart from the others since most are alone.
+    head: Option<Queued<T>>,
+    /// Those behind it.
+    rest: VecDeque<Queued<T>>,
+    /// Whether it is listed among those without items.
+    is_listed: bool,
+}
+
+#[derive(Debug)]
+struct Alone<T> {
+    principal: Option<Principal>,
+    queued: Queued<T>,
 }
 
 #[derive(Debug)]
@@ -84,6 +111,21 @@ struct Queued<T> {
     item: T,
 }
 
+/// Where an item is.
+#[derive(Clone, Copy, Debug)]
+struct Age {
+    seq: u64,
+    /// Of its flow.
+    hash: u64,
+}
+
+/// Why an item leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Served,
+    Lost,
+}
+
 // === impl FairQueue ===
 
 impl<T> FairQueue<T> {
@@ -91,14 +133,16 @@ impl<T> FairQueue<T> {
     pub fn new(quantum: Quantum) -> Self {
         Self {
             quantum,
-            flows: HashMap::default(),
-            turns: BTreeMap::new(),
-            heads: BTreeMap::new(),
-            round: 0,
-            next_turn: 0,
+            alone: None,
+            rounds: Rounds::new(quantum, MOST_AHEAD),
+            flows: HashTable::new(),
+            hasher: RandomState::default(),
+            idle: Vec::new(),
+            ages: VecDeque::new(),
             next_seq: 0,
             len: 0,
             bytes: 0,
+            active: 0,
             starved_rounds: 0,
         }
     }
@@ -106,49 +150,52 @@ impl<T> FairQueue<T> {
     /// Adds an item behind the others of its principal. 0 bytes count as 1, so
     /// that none is served for nothing.
     pub fn push(&mut self, principal: Option<&Principal>, bytes: usize, item: T) {
-        let bytes = bytes.max(1);
         let seq = self.next_seq;
+        let bytes = bytes.max(1);
+        let queued = Queued { seq, bytes, item };
         self.next_seq += 1;
         self.len += 1;
         self.bytes = self.bytes.saturating_add(bytes);
-        let queued = Queued { seq, bytes, item };
-        match self.flows.entry(principal.cloned()) {
-            Entry::Occupied(mut flow) => flow.get_mut().items.push_back(queued),
-            Entry::Vacant(vacant) => {
-                let served = self.round.saturating_mul(self.quantum.get() as u64);
-                let due = due(served, bytes, self.quantum).max(self.round);
-                let turn = self.next_turn;
-                self.next_turn += 1;
-                self.turns.insert((due, turn), vacant.key().clone());
-                self.heads.insert(seq, vacant.key().clone());
-                vacant.insert(Flow {
-                    items: VecDeque::from([queued]),
-                    served,
-                    due,
-                    turn,
-                    since: self.round,
-                });
-            }
+        if self.len == 1 {
+            let principal = principal.cloned();
+            self.alone = Some(Alone { principal, queued });
+            return;
         }
+        if let Some(Alone { principal, queued }) = self.alone.take() {
+            self.enqueue(principal.as_ref(), queued);
+        }
+        self.enqueue(principal, queued);
     }
 
     /// Takes the next item out, of the principal whose turn it is.
     pub fn pop(&mut self) -> Option<Taken<T>> {
-        let (&(due, _), principal) = self.turns.first_key_value()?;
-        let principal = principal.clone();
-        self.round = due;
-        let flow = self.flows.get_mut(&principal)?;
-        let bytes = flow.items.front()?.bytes;
-        flow.served = flow.served.saturating_add(bytes as u64);
-        self.take_head(principal)
+        if let Some(alone) = self.alone.take() {
+            self.starved_rounds += self.rounds.in_vain_alone(alone.queued.bytes);
+            return Some(self.taken(alone.queued));
+        }
+        let (turn, hash) = self.rounds.next()?;
+        if self.rounds.come_to(turn) {
+            self.forget_idle();
+        }
+        self.take_head(hash, Leaves::Served, |flow| flow.account.turn() == turn)
     }
 
     /// Takes the oldest item of all out. Its principal keeps the credit for
     /// the rounds it has waited.
     pub fn drop_oldest(&mut self) -> Option<Taken<T>> {
-        let (_, principal) = self.heads.first_key_value()?;
-        let principal = principal.clone();
-        self.take_head(principal)
+        if let Some(alone) = self.alone.take() {
+            // It has seen no round but this one.
+            self.starved_rounds += self.rounds.in_vain_alone(alone.queued.bytes).min(1);
+            return Some(self.taken(alone.queued));
+        }
+        loop {
+            let Age { seq, hash } = self.ages.pop_front()?;
+            let is_its = |flow: &Flow<T>| flow.head.as_ref().is_some_and(|head| head.seq == seq);
+            let taken = self.take_head(hash, Leaves::Lost, is_its);
+            if taken.is_some() {
+                return taken;
+            }
+        }
     }
 
     /// Takes all items out, and leaves nothing but the count of starved
@@ -177,7 +224,7 @@ impl<T> FairQueue<T> {
 
     /// How many principals have items.
     pub fn principals(&self) -> usize {
-        self.flows.len()
+        self.active + usize::from(self.alone.is_some())
     }
 
     /// How many rounds, ever, a principal with items was served nothing in,
@@ -187,51 +234,140 @@ impl<T> FairQueue<T> {
         self.starved_rounds
     }
 
-    fn take_head(&mut self, principal: Option<Principal>) -> Option<Taken<T>> {
-        let flow = self.flows.get_mut(&principal)?;
-        let Queued { seq, bytes, item } = flow.items.pop_front()?;
-        self.len -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.starved_rounds += flow.rounds_in_vain(self.round);
-        flow.since = self.round;
-        let key = self.heads.remove(&seq)?;
-        match flow.items.front() {
-            Some(next) => {
-                self.heads.insert(next.seq, key);
-                let due = due(flow.served, next.bytes, self.quantum).max(self.round);
-                if due != flow.due {
-                    let key = self.turns.remove(&(flow.due, flow.turn))?;
-                    (flow.due, flow.turn) = (due, self.next_turn);
-                    self.next_turn += 1;
-                    self.turns.insert((flow.due, flow.turn), key);
-                }
-                let (len, capacity) = (flow.items.len(), flow.items.capacity());
-                if is_wasteful(len, capacity) {
-                    flow.items.shrink_to(2 * len);
+    /// Adds an item to its flow.
+    fn enqueue(&mut self, principal: Option<&Principal>, queued: Queued<T>) {
+        let Queued { seq, bytes, .. } = queued;
+        let hash = self.hasher.hash_one(principal);
+        self.ages.push_back(Age { seq, hash });
+        let is_its = |flow: &Flow<T>| flow.hash == hash && flow.principal.as_ref() == principal;
+        match self.flows.entry(hash, is_its, |flow| flow.hash) {
+            Entry::Occupied(mut flow) => {
+                let flow = flow.get_mut();
+                if flow.head.is_some() {
+                    flow.rest.push_back(queued);
+                } else {
+                    self.rounds.reopen(&mut flow.account, hash, bytes);
+                    flow.head = Some(queued);
+                    self.active += 1;
                 }
             }
-            None => {
-                self.turns.remove(&(flow.due, flow.turn));
-                self.flows.remove(&key);
-                let (len, capacity) = (self.flows.len(), self.flows.capacity());
-                if is_wasteful(len, capacity) {
-                    self.flows.shrink_to(2 * len);
-                }
+            Entry::Vacant(vacant) => {
+                vacant.insert(Flow {
+                    principal: principal.cloned(),
+                    hash,
+                    account: self.rounds.open(hash, bytes),
+                    head: Some(queued),
+                    rest: VecDeque::new(),
+                    is_listed: false,
+                });
+                self.active += 1;
             }
         }
-        Some(Taken {
-            principal,
-            bytes,
-            item,
-        })
     }
-}
 
-/// The first round whose credit is enough for `bytes` more than were served.
-fn due(served: u64, bytes: usize, quantum: Quantum) -> u64 {
-    served
-        .saturating_add(bytes as u64)
-        .div_ceil(quantum.get() as u64)
+    /// Takes out the head of the flow that has this hash and is meant.
+    fn take_head(
+        &mut self,
+        hash: u64,
+        leaves: Leaves,
+        is_meant: impl Fn(&Flow<T>) -> bool,
+    ) -> Option<Taken<T>> {
+        let mut entry = self.flows.find_entry(hash, is_meant).ok()?;
+        let flow = entry.get_mut();
+        let head = flow.head.take()?;
+        self.starved_rounds += self.rounds.rounds_in_vain(&flow.account);
+        match leaves {
+            Leaves::Served => self.rounds.serve(&mut flow.account, head.bytes),
+            Leaves::Lost => self.rounds.lose(&flow.account, head.bytes),
+        }
+        flow.head = flow.rest.pop_front();
+        if let Some(next) = &flow.head {
+            self.rounds.go_on(&mut flow.account, hash, next.bytes);
+            let (len, capacity) = (flow.rest.len(), flow.rest.capacity());
+            if is_wasteful(len, capacity) {
+                flow.rest.shrink_to(2 * len);
+            }
+        } else {
+            self.active -= 1;
+            self.rounds.close(&flow.account);
+            if self.active == 0 {
+                self.forget_all();
+            } else if self.rounds.was_served_now(&flow.account) {
+                flow.rest = VecDeque::new();
+                if !mem::replace(&mut flow.is_listed, true) {
+                    self.idle.push(hash);
+                }
+            } else {
+                entry.remove();
+                self.shrink_flows();
+            }
+        }
+        self.forget_gone(head.seq);
+        Some(self.taken(head))
+    }
+
+    fn taken(&mut self, queued: Queued<T>) -> Taken<T> {
+        let Queued { bytes, item, .. } = queued;
+        self.len -= 1;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Taken { bytes, item }
+    }
+
+    /// Forgets those who have no items now that a round is over.
+    fn forget_idle(&mut self) {
+        for hash in self.idle.drain(..) {
+            let Ok(mut entry) = self.flows.find_entry(hash, |flow| flow.is_listed) else {
+                continue;
+            };
+            if entry.get().head.is_some() {
+                entry.get_mut().is_listed = false;
+            } else {
+                entry.remove();
+            }
+        }
+        if is_wasteful(0, self.idle.capacity()) {
+            self.idle.shrink_to(KEPT_CAPACITY);
+        }
+        self.shrink_flows();
+    }
+
+    /// Forgets everybody, as nobody has items.
+    fn forget_all(&mut self) {
+        self.flows.clear();
+        self.idle.clear();
+        self.ages.clear();
+        self.rounds.clear();
+        if is_wasteful(0, self.flows.capacity()) {
+            self.flows = HashTable::new();
+        }
+        if is_wasteful(0, self.ages.capacity()) {
+            self.ages = VecDeque::new();
+        }
+        if is_wasteful(0, self.idle.capacity()) {
+            self.idle = Vec::new();
+        }
+    }
+
+    /// Forgets the age of an item that has left, or later those of many.
+    fn forget_gone(&mut self, seq: u64) {
+        if self.ages.front().is_some_and(|first| first.seq == seq) {
+            self.ages.pop_front();
+        }
+        let Self { ages, flows, .. } = self;
+        if ages.len() > 2 * self.len + KEPT_CAPACITY {
+            ages.retain(|age| flows.find(age.hash, |flow| flow.has(age.seq)).is_some());
+        }
+        if is_wasteful(ages.len(), ages.capacity()) {
+            ages.shrink_to(2 * ages.len());
+        }
+    }
+
+    fn shrink_flows(&mut self) {
+        let (len, capacity) = (self.flows.len(), self.flows.capacity());
+        if is_wasteful(len, capacity) {
+            self.flows.shrink_to(2 * len, |flow| flow.hash);
+        }
+    }
 }
 
 /// Whether most of a capacity is unused: to be given back then, at a cost that
@@ -243,11 +379,12 @@ fn is_wasteful(len: usize, capacity: usize) -> bool {
 // === impl Flow ===
 
 impl<T> Flow<T> {
-    /// How many rounds up to this one have passed since it was last served,
-    /// without its head being due.
-    fn rounds_in_vain(&self, round: u64) -> u64 {
-        round
-            .min(self.due.saturating_sub(1))
-            .saturating_sub(self.since)
+    /// Whether the item is among its own.
+    fn has(&self, seq: u64) -> bool {
+        self.head.as_ref().is_some_and(|head| head.seq == seq)
+            || self
+                .rest
+                .binary_search_by_key(&seq, |queued| queued.seq)
+                .is_ok()
     }
 }

@@ -234,6 +234,34 @@ fn a_flood_into_a_full_mailbox_does_not_starve_the_others() {
     assert!(adds_up(&sender.stats()));
 }
 
+/// One at fifty times the rate of the others, who fill three quarters of what
+/// the receiver takes: one item in each unit of time.
+#[test]
+fn a_flood_into_a_saturated_mailbox_does_not_make_the_others_wait() {
+    let names: Vec<_> = (0..100).map(principal).collect();
+    let p99 = |has_noise: bool| {
+        let (sender, mut receiver) = mailbox(MailboxConfig::default());
+        let mut waits = Vec::new();
+        let mut seed = 1_u64;
+        for now in 0..15_000_u64 {
+            for (who, name) in names.iter().enumerate() {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let often = if who == 0 { 50 } else { 1 };
+                if (seed >> 33) % 132 < often && (who > 0 || has_noise) {
+                    assert_eq!(sender.push(Some(name), 340, (who, now)), Pushed::Queued);
+                }
+            }
+            if let Ok(Received::Item((1.., since))) = receiver.try_recv() {
+                waits.push(now - since);
+            }
+        }
+        waits.sort_unstable();
+        waits[waits.len() * 99 / 100]
+    };
+    let (without, with) = (p99(false), p99(true));
+    assert!(with <= 2 * without, "{without} without it, {with} with it");
+}
+
 #[test]
 fn what_waits_for_nobody_fills_a_mailbox_that_blocks_twice_and_no_more() {
     let (sender, mut receiver) = small(Overflow::Block, 100, 100);
