@@ -142,7 +142,7 @@ impl Stamp {
 
 impl Hook for Service {
     fn call<'a>(&'a self, _call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async {
+        HookFuture::new(async {
             // To sleep for no time takes until the clock's next millisecond.
             if !self.0.is_zero() {
                 sleep(self.0).await;

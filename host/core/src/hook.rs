@@ -1,7 +1,12 @@
 //! The one door to whatever answers a hook: a capsule, an external process,
 //! a test double.
 
-use std::{fmt, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -11,8 +16,15 @@ use crate::{
     types::Event,
 };
 
-/// A boxed future that lives as long as the call it answers.
-pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>;
+/// The answer to a call, now or later. It lives as long as the call.
+pub struct HookFuture<'a>(Later<'a>);
+
+/// What a [`HookFuture`] is: an answer that is there needs no allocation.
+enum Later<'a> {
+    /// `None` once it was taken.
+    Ready(Option<Result<Verdict, HookError>>),
+    Pending(Pin<Box<dyn Future<Output = Result<Verdict, HookError>> + Send + 'a>>),
+}
 
 /// Answers the calls of one capsule's interceptors.
 ///
@@ -139,6 +151,41 @@ pub enum ErrorKind {
     Quarantined,
     /// The hook itself answered that it failed.
     Guest,
+}
+
+// === impl HookFuture ===
+
+impl<'a> HookFuture<'a> {
+    /// An answer that is there.
+    pub fn ready(answer: Result<Verdict, HookError>) -> Self {
+        Self(Later::Ready(Some(answer)))
+    }
+
+    /// What `future` answers.
+    pub fn new(future: impl Future<Output = Result<Verdict, HookError>> + Send + 'a) -> Self {
+        Self(Later::Pending(Box::pin(future)))
+    }
+}
+
+impl Future for HookFuture<'_> {
+    type Output = Result<Verdict, HookError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            // Polled again after it was ready, it never is.
+            Later::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            Later::Pending(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for HookFuture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_ready = matches!(self.0, Later::Ready(_));
+        f.debug_struct("HookFuture")
+            .field("is_ready", &is_ready)
+            .finish()
+    }
 }
 
 // === impl HookError ===

@@ -198,7 +198,7 @@ impl Capsule {
 
 impl Hook for Capsule {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(self.answer(call))
+        HookFuture::new(self.answer(call))
     }
 }
 

@@ -22,6 +22,7 @@ impl Failed {
 
 impl Hook for Failed {
     fn call<'a>(&'a self, _call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async { Err(HookError::new(ErrorKind::Unavailable, self.message.clone())) })
+        let error = HookError::new(ErrorKind::Unavailable, self.message.clone());
+        HookFuture::ready(Err(error))
     }
 }

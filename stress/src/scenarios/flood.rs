@@ -280,7 +280,7 @@ impl Watch {
 
 impl Hook for Watch {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
+        HookFuture::new(async move {
             self.calls.fetch_add(1, Ordering::Relaxed);
             let stamp = Stamp::of(call.payload);
             let lane = stamp.and_then(|stamp| self.lanes.get(stamp.principal as usize));

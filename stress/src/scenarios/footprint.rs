@@ -316,7 +316,7 @@ impl Default for Gate {
 
 impl Hook for Gate {
     fn call<'a>(&'a self, _call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async {
+        HookFuture::new(async {
             self.pass().await;
             Ok(Verdict::Continue(None))
         })

@@ -251,7 +251,7 @@ impl Counts {
 
 impl Hook for Echo {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
+        HookFuture::new(async move {
             sleep(SERVICE).await;
             if call.event.topic.as_str() == QUIET {
                 return Ok(Verdict::Continue(None));

@@ -199,7 +199,7 @@ fn word(gathered: Result<Gathered, OutletError>) -> String {
 
 impl Hook for Asker {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
+        HookFuture::new(async move {
             sleep(THINKS).await;
             if let Some(topic) = self.asks {
                 let gather = Gather {

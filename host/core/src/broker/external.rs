@@ -31,7 +31,7 @@ impl Hook for ExternalHook {
             payload: call.payload.clone(),
             action: call.action.into(),
         };
-        Box::pin(async move {
+        HookFuture::new(async move {
             let answer = self.broker.ask(&self.name, message, call.deadline).await?;
             Ok(answer.into_verdict())
         })

@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    future::ready,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -98,7 +97,7 @@ impl<'a> Question<'a> {
         };
         let called = catch_unwind(AssertUnwindSafe(|| interceptor.hook.call(call)));
         Answer {
-            call: called.unwrap_or_else(|panic| Box::pin(ready(Err(panicked(&*panic))))),
+            call: called.unwrap_or_else(|panic| HookFuture::ready(Err(panicked(&*panic)))),
             deadline,
             late: None,
         }
@@ -174,7 +173,7 @@ impl Future for Answer<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let polled = catch_unwind(AssertUnwindSafe(|| this.call.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.call).poll(cx)));
         match polled {
             Ok(Poll::Ready(Err(error))) if error.kind == ErrorKind::Timeout => {
                 return Poll::Ready(None);

@@ -72,7 +72,7 @@ impl Double {
 
 impl Hook for Double {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
+        HookFuture::new(async move {
             if self.running.fetch_add(1, Ordering::Relaxed) > 0 {
                 self.overlaps.fetch_add(1, Ordering::Relaxed);
             }

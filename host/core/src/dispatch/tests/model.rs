@@ -121,7 +121,7 @@ impl Drop for Leaves<'_> {
 
 impl Hook for Scripted {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(async move {
+        HookFuture::new(async move {
             let _inside = self.enter(call.event);
             let EventId::Given(id) = &call.event.id else {
                 panic!("every event has a number")

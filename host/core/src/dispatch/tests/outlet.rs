@@ -38,7 +38,7 @@ fn publisher(
     let (outlet, log) = (outlet.clone(), attempts.clone());
     let interceptor = acting(id, event, move |call| {
         let (outlet, log) = (outlet.clone(), log.clone());
-        Box::pin(async move {
+        HookFuture::new(async move {
             for topic in to {
                 let published = outlet.publish(call.event, topic, call.payload.clone());
                 log.lock().push(published);
@@ -62,7 +62,7 @@ fn triggerer(
     let (outlet, log) = (outlet.clone(), attempts.clone());
     let interceptor = acting(id, event, move |call| {
         let (outlet, log) = (outlet.clone(), log.clone());
-        Box::pin(async move {
+        HookFuture::new(async move {
             let gather = Gather {
                 deadline: Duration::from_millis(ms),
                 ..Gather::default()
@@ -454,7 +454,7 @@ async fn what_a_hook_makes_goes_before_those_who_wait_for_room() {
     let door = outlet.clone();
     let late = acting("a", "in", move |call| {
         let door = door.clone();
-        Box::pin(async move {
+        HookFuture::new(async move {
             sleep(10).await;
             door.publish(call.event, "out", Bytes::new())
                 .map_err(|error| HookError::new(ErrorKind::Guest, error.to_string()))?;

@@ -35,7 +35,7 @@ async fn a_capsule_that_is_taken_out_and_comes_back_is_told() {
     let is_broken = broken.clone();
     let fails = acting("a", ">", move |_| {
         let fails = is_broken.load(Ordering::Relaxed);
-        Box::pin(async move {
+        HookFuture::new(async move {
             match fails {
                 true => Err(HookError::new(ErrorKind::Trap, "broken")),
                 false => Ok(Verdict::Continue(None)),
