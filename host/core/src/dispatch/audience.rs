@@ -68,6 +68,11 @@ impl Audience {
         self.of_all.is_empty() && self.of_some.is_empty()
     }
 
+    /// Whether there may be one whom publishers wait for.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waited_for
+    }
+
     /// Whether there may be one whose queue never holds an event of `bytes`.
     pub(super) fn is_too_small_for(&self, bytes: usize) -> bool {
         bytes > self.smallest_queue

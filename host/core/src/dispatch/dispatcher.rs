@@ -344,7 +344,10 @@ impl Dispatcher {
             });
         }
         visit.delivers = audience.wanting(facts).any(|s| s.lanes().is_none());
-        visit.scopes.extend(audience.waited_for(facts).map(|(_, lane)| lane));
+        if audience.is_waited_for() {
+            let waited_for = audience.waited_for(facts).map(|(_, lane)| lane);
+            visit.scopes = visit.scopes.iter().cloned().chain(waited_for).collect();
+        }
         visit.announces = route.audience(View::Raw).wanting(facts).next().is_some();
         Ok(admission)
     }

@@ -5,13 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use smallvec::SmallVec;
-
 use super::{Interceptor, Meter, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
     topic::TopicTree,
-    types::{Draft, Topic},
+    types::{Draft, Name, Topic},
 };
 
 /// Every interceptor of a generation, and which of them a topic meets.
@@ -30,6 +28,10 @@ pub struct Plan {
 pub struct Chain {
     stages: Box<[Stage]>,
     lanes: Box<[Lane]>,
+    /// The same for an event without a session: shared by all such events.
+    scopes: Arc<[LaneScope]>,
+    /// Whether one of the lanes is that of a session.
+    per_session: bool,
 }
 
 /// One interceptor's turn in a chain.
@@ -156,8 +158,14 @@ impl Plan {
                 stage.gives_back = true;
             }
         }
+        let scope = |lane: &Lane| LaneScope {
+            group: lane.group.clone(),
+            session: None,
+        };
         Chain {
             stages: stages.into(),
+            scopes: lanes.iter().map(scope).collect(),
+            per_session: lanes.iter().any(|lane| lane.per_session),
             lanes: lanes.into(),
         }
     }
@@ -186,15 +194,25 @@ impl Chain {
     }
 
     /// The lanes that `event` visits, as the stages count them.
-    pub(super) fn lanes(&self, event: &Draft) -> SmallVec<[LaneScope; 2]> {
-        let mut scopes = SmallVec::with_capacity(self.lanes.len());
-        for lane in &self.lanes {
-            scopes.push(LaneScope {
-                group: lane.group.clone(),
-                session: event.session().filter(|_| lane.per_session).cloned(),
-            });
+    pub(super) fn lanes(&self, event: &Draft) -> Arc<[LaneScope]> {
+        match event.session() {
+            Some(session) if self.per_session => {
+                let scopes = self.lanes.iter().zip(&*self.scopes);
+                scopes.map(|(lane, scope)| lane.of(scope, session)).collect()
+            }
+            _ => self.scopes.clone(),
         }
-        scopes
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn of(&self, scope: &LaneScope, session: &Name) -> LaneScope {
+        LaneScope {
+            group: scope.group.clone(),
+            session: self.per_session.then(|| session.clone()),
+        }
     }
 }
 

@@ -12,7 +12,8 @@
 //!
 //! A lane exists only while it has tickets or somebody waits for room in it,
 //! and a principal's entry only while it has lanes, so an idle principal costs
-//! nothing.
+//! nothing. While an event is the only one of its principal in any lane, its
+//! lanes are a few bits in that entry.
 
 mod fifo;
 mod line;
@@ -22,6 +23,7 @@ mod queue;
 mod room;
 mod scope;
 mod shard;
+mod solo;
 mod table;
 mod tenant;
 mod ticket;

@@ -53,7 +53,7 @@ impl LaneGroup {
     }
 
     /// Opens one more, unless there are `max`.
-    pub(super) fn try_open(&self, max: usize) -> bool {
+    fn try_open(&self, max: usize) -> bool {
         let opened = self.open.fetch_add(1, Ordering::Relaxed) < max;
         if !opened {
             self.close();
@@ -62,7 +62,7 @@ impl LaneGroup {
     }
 
     /// Closes one.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -70,6 +70,21 @@ impl LaneGroup {
 // === impl LaneScope ===
 
 impl LaneScope {
+    /// Opens a lane of a principal's own, unless the capsule has `max` already.
+    ///
+    /// What is counted is principals: how many sessions one has is for its own
+    /// bounds, and must not take others' lanes.
+    pub(super) fn try_open(&self, max: usize) -> bool {
+        self.session.is_some() || self.group.try_open(max)
+    }
+
+    /// Closes one.
+    pub(super) fn close(&self) {
+        if self.session.is_none() {
+            self.group.close();
+        }
+    }
+
     /// The same without the session: what those share who have no lane of
     /// their own.
     pub(super) fn shared(&self) -> Self {

@@ -1,7 +1,7 @@
 //! Some of the principals, and their lanes: what one lock protects. Pure
 //! state, but for the wakers that it keeps and hands out.
 
-use std::{hash::BuildHasher, task::Waker};
+use std::{hash::BuildHasher, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
@@ -12,6 +12,7 @@ use super::{
     LaneScope, RoomUse, Visit,
     line::{Line, Place},
     queue::Queue,
+    solo::{Alone, Solo},
     tenant::Tenant,
     ticket::Ticket,
 };
@@ -151,9 +152,13 @@ impl<D> Shard<D> {
         }
     }
 
-    /// How many lanes there are.
+    /// How many lanes there are, those that are only marks included.
     pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
+        let marks = |tenant: &Tenant<D>| match &tenant.solo {
+            Some(Solo::Alone(alone)) => alone.count(),
+            Some(Solo::Joined(_)) | None => 0,
+        };
+        self.lanes.len() + self.tenants.iter().map(|(_, t)| marks(t)).sum::<usize>()
     }
 
     // Lanes.
@@ -162,7 +167,7 @@ impl<D> Shard<D> {
     /// `own`; `Host` if only the host's own bound is left to ask, and somebody
     /// of this principal asks already. `None`: nothing here is in the way.
     pub(super) fn obstacle(
-        &self,
+        &mut self,
         tenant: usize,
         visit: &Visit,
         own: Option<&Standing>,
@@ -170,6 +175,7 @@ impl<D> Shard<D> {
         share: RoomUse,
     ) -> Option<Where> {
         let since = own.map(|own| own.since);
+        self.join_solo(tenant);
         let own_tenant = &self.tenants[tenant];
         if own_tenant.lanes > 0 {
             let full = visit.scopes.iter().find(|scope| {
@@ -219,6 +225,78 @@ impl<D> Shard<D> {
         (lane.held() >= capacity).then_some(Refused::Full)
     }
 
+    /// Lets an event that finds none of its principal's lanes in use be alone
+    /// there. `false` if it needs tickets.
+    pub(super) fn be_solo(
+        &mut self,
+        tenant: usize,
+        event: u64,
+        scopes: &Arc<[LaneScope]>,
+        max_lanes: usize,
+    ) -> bool {
+        let tenant = &mut self.tenants[tenant];
+        if tenant.lanes > 0 || tenant.solo.is_some() || scopes.is_empty() {
+            return false;
+        }
+        tenant.solo = Alone::new(event, scopes, max_lanes).map(Solo::Alone);
+        tenant.solo.is_some()
+    }
+
+    /// Gives the event that is alone a ticket in each lane that it holds, as
+    /// another one comes.
+    pub(super) fn join_solo(&mut self, tenant: usize) {
+        let solo = &mut self.tenants[tenant].solo;
+        if !matches!(solo, Some(Solo::Alone(_))) {
+            return;
+        }
+        let Some(Solo::Alone(alone)) = solo.take() else {
+            return;
+        };
+        let mut tickets = SmallVec::new();
+        for scope in alone.scopes() {
+            tickets.push(scope.map(|scope| {
+                let at = self.open(tenant, scope, || true);
+                Ticket::new(at, None, &mut self.lanes[at].queue, alone.event)
+            }));
+        }
+        self.tenants[tenant].solo = Some(Solo::Joined(tickets));
+    }
+
+    /// Gives back one lane of the event that is or was alone.
+    pub(super) fn release_solo(&mut self, tenant: usize, index: usize, wakers: &mut Wakers) {
+        match &mut self.tenants[tenant].solo {
+            Some(Solo::Alone(alone)) => alone.release(index),
+            Some(Solo::Joined(tickets)) => {
+                if let Some(ticket) = tickets.get_mut(index).and_then(Option::take) {
+                    self.release(ticket.lane, ticket.number, wakers);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Gives back all of them.
+    pub(super) fn end_solo(&mut self, tenant: usize, wakers: &mut Wakers) {
+        match self.tenants[tenant].solo.take() {
+            Some(Solo::Alone(mut alone)) => alone.release_all(),
+            Some(Solo::Joined(tickets)) => {
+                for ticket in tickets.into_iter().flatten() {
+                    self.release(ticket.lane, ticket.number, wakers);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Takes one of them out as a ticket.
+    pub(super) fn take_solo(&mut self, tenant: usize, index: usize) -> Option<Ticket> {
+        self.join_solo(tenant);
+        match &mut self.tenants[tenant].solo {
+            Some(Solo::Joined(tickets)) => tickets.get_mut(index)?.take(),
+            Some(Solo::Alone(_)) | None => None,
+        }
+    }
+
     /// Takes a ticket at the end of a lane. A new lane is the principal's own
     /// unless its capsule has `max_lanes` already.
     pub(super) fn push(
@@ -230,9 +308,7 @@ impl<D> Shard<D> {
         max_lanes: usize,
     ) -> Ticket {
         let at = self.open(tenant, scope, || {
-            // What is counted is principals: how many sessions one has is for
-            // its own bounds, and must not take others' lanes.
-            let own = scope.session.is_some() || scope.group.try_open(max_lanes);
+            let own = scope.try_open(max_lanes);
             common.is_new |= !own;
             own
         });
@@ -334,8 +410,8 @@ impl<D> Shard<D> {
             entry.remove();
         }
         self.tenants[closed.tenant].lanes -= 1;
-        if !closed.is_shared && closed.scope.session.is_none() {
-            closed.scope.group.close();
+        if !closed.is_shared {
+            closed.scope.close();
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Visit {
     /// Whose event it is; `None` is the system itself.
     pub principal: Option<Principal>,
     /// The lanes it visits; distinct. The tickets have their order.
-    pub scopes: SmallVec<[LaneScope; 2]>,
+    pub scopes: Arc<[LaneScope]>,
     /// Whether it is shown to somebody before its chain runs.
     pub announces: bool,
     /// Whether it is delivered to somebody when it is admitted.
@@ -182,11 +182,11 @@ impl<D: Deliver> Lanes<D> {
                 self.room.give_back(visit.bytes);
                 return Err(self.no_room(&visit, &Where::Host, used));
             }
+            shard.join_solo(at.tenant);
             let refused = self.refusals(at, shard, &visit, ancestors);
-            let mut reasons = refused.iter();
-            visit
-                .scopes
-                .retain(|_| reasons.next().is_some_and(Option::is_none));
+            let may = visit.scopes.iter().zip(&refused);
+            let may = may.filter(|(_, refused)| refused.is_none());
+            visit.scopes = may.map(|(scope, _)| scope.clone()).collect();
             Ok((self.take(at, shard, &visit), refused))
         })
     }
@@ -324,14 +324,19 @@ impl<D: Deliver> Lanes<D> {
         let entry = self.next_entry();
         let max_lanes = self.config.max_lanes_per_capsule;
         let mut common = Common::new(&self.shared);
-        let mut tickets = SmallVec::with_capacity(visit.scopes.len());
-        for scope in &visit.scopes {
-            let ticket = shard.push(at.tenant, scope, entry, &mut common, max_lanes);
-            tickets.push(Some(ticket));
+        let mut tickets = SmallVec::new();
+        let is_solo = shard.be_solo(at.tenant, entry, &visit.scopes, max_lanes);
+        if !is_solo {
+            tickets.reserve(visit.scopes.len());
+            for scope in &*visit.scopes {
+                let ticket = shard.push(at.tenant, scope, entry, &mut common, max_lanes);
+                tickets.push(Some(ticket));
+            }
         }
         let tenant = &mut shard.tenants[at.tenant];
         tenant.begin(visit.bytes);
         let held = Held {
+            is_solo,
             tickets,
             began_to_share: common.is_new,
             announcement: visit.announces.then(|| tenant.announced.push()),

@@ -5,6 +5,7 @@ use super::{
     line::{Line, Place},
     outbox::{Batch, Outbox},
     shard::Wakers,
+    solo::Solo,
 };
 use crate::types::Principal;
 
@@ -16,6 +17,8 @@ pub(super) struct Tenant<D> {
     pub(super) hash: u64,
     /// How many lanes it has.
     pub(super) lanes: usize,
+    /// What an event holds that found no lane in use.
+    pub(super) solo: Option<Solo>,
     /// What is shown before its chain runs; each place is filled at once.
     pub(super) announced: Outbox<Ready<D>>,
     /// What is delivered when it is admitted.
@@ -60,6 +63,7 @@ impl<D> Tenant<D> {
             principal,
             hash,
             lanes: 0,
+            solo: None,
             announced: Outbox::default(),
             outbox: Outbox::default(),
             outbox_line: Line::default(),
@@ -72,6 +76,7 @@ impl<D> Tenant<D> {
     /// Whether nobody would miss this principal's entry.
     pub(super) fn is_idle(&self) -> bool {
         self.lanes == 0
+            && self.solo.is_none()
             && self.used.events == 0
             && self.announced.is_idle()
             && self.outbox.is_idle()

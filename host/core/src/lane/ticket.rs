@@ -38,6 +38,9 @@ pub struct Tickets<D: Deliver> {
 /// What an event holds of its principal's state.
 #[derive(Debug, Default)]
 pub(super) struct Held {
+    /// It found no lane in use: instead of tickets it has what the principal's
+    /// entry keeps for it.
+    pub(super) is_solo: bool,
     pub(super) tickets: SmallVec<[Option<Ticket>; 2]>,
     pub(super) began_to_share: bool,
     /// Its place among what is announced.
@@ -58,10 +61,10 @@ pub struct LaneTicket<D: Deliver> {
 #[derive(Debug)]
 pub(super) struct Ticket {
     /// The number of the lane.
-    lane: usize,
+    pub(super) lane: usize,
     /// That of the lane which it really stands in, if that is shared.
     shared: Option<usize>,
-    number: u64,
+    pub(super) number: u64,
     /// Nobody stood there before it, so that nobody is asked whose turn it is.
     is_first: bool,
 }
@@ -130,6 +133,11 @@ impl<D: Deliver> Tickets<D> {
     /// Gives the ticket number `index` back, and lets the next in its lane
     /// go on.
     pub fn release(&mut self, index: usize) {
+        if let (Some(at), true) = (self.at, self.held.is_solo) {
+            return self.lanes.with(at, |shard, tenant, wakers| {
+                shard.release_solo(tenant, index, wakers);
+            });
+        }
         let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
         if let (Some(at), Some(ticket)) = (self.at, ticket) {
             self.lanes.with(at, |shard, _, wakers| {
@@ -174,10 +182,10 @@ impl<D: Deliver> Tickets<D> {
         };
         let (before, now) = (self.bytes, self.lanes.room.resize(self.bytes, bytes));
         let Self { lanes, held, .. } = self;
-        let ends = ends || held.tickets.iter().all(Option::is_none);
+        let ends = ends || held.is_empty();
         let leaving = lanes.with(at, |shard, tenant, wakers| {
             if ends {
-                held.give_back(lanes, shard, wakers);
+                held.give_back(lanes, shard, tenant, wakers);
             }
             let ready = Ready {
                 delivery,
@@ -196,7 +204,12 @@ impl<D: Deliver> Tickets<D> {
     /// Takes the ticket number `index` out, to be waited for and given back by
     /// itself.
     pub fn take(&mut self, index: usize) -> LaneTicket<D> {
-        let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
+        let ticket = match (self.at, self.held.is_solo) {
+            (Some(at), true) => self
+                .lanes
+                .with(at, |shard, tenant, _| shard.take_solo(tenant, index)),
+            _ => self.held.tickets.get_mut(index).and_then(Option::take),
+        };
         LaneTicket {
             lanes: self.lanes.clone(),
             held: self.at.zip(ticket),
@@ -220,7 +233,7 @@ impl<D: Deliver> Tickets<D> {
         }
         let (bytes, delivered, settled) = (self.bytes, self.delivered, &mut self.settled);
         let leaving = lanes.with(at, |shard, tenant, wakers| {
-            held.give_back(lanes, shard, wakers);
+            held.give_back(lanes, shard, tenant, wakers);
             let tenant = &mut shard.tenants[tenant];
             // What still waits to leave takes the room with it.
             match delivered.and_then(|number| tenant.outbox.waiting(number)) {
@@ -251,12 +264,21 @@ impl<D: Deliver> Drop for Tickets<D> {
 // === impl Held ===
 
 impl Held {
+    /// Whether no lane is held.
+    fn is_empty(&self) -> bool {
+        !self.is_solo && self.tickets.iter().all(Option::is_none)
+    }
+
     fn give_back<D: Deliver>(
         &mut self,
         lanes: &Lanes<D>,
         shard: &mut Shard<D>,
+        tenant: usize,
         wakers: &mut Wakers,
     ) {
+        if mem::take(&mut self.is_solo) {
+            shard.end_solo(tenant, wakers);
+        }
         for ticket in self.tickets.iter_mut().filter_map(Option::take) {
             ticket.give_back(lanes, shard, wakers);
         }
