@@ -379,12 +379,8 @@ fn is_wasteful(len: usize, capacity: usize) -> bool {
 // === impl Flow ===
 
 impl<T> Flow<T> {
-    /// Whether the item is among its own.
+    /// Whether one of its items has not left yet: they leave in order.
     fn has(&self, seq: u64) -> bool {
-        self.head.as_ref().is_some_and(|head| head.seq == seq)
-            || self
-                .rest
-                .binary_search_by_key(&seq, |queued| queued.seq)
-                .is_ok()
+        self.head.as_ref().is_some_and(|head| head.seq <= seq)
     }
 }

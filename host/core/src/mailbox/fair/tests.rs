@@ -441,6 +441,7 @@ fn one_without_items_is_forgotten_when_the_round_is_over() {
         queue.pop();
     }
     assert_eq!((queue.principals(), queue.flows.len()), (1, 1001));
+    assert!(queue.ages.len() <= 2 * queue.len() + KEPT_CAPACITY);
     for _ in 0..3 {
         queue.pop();
     }
