@@ -15,8 +15,11 @@ use capsule_core::{
     types::{Draft, Name, Principal, Topic},
 };
 
-use super::{Explanation, HostBuilder};
-use crate::{registry::Generation, telemetry::Metrics};
+use super::{Explanation, HostBuilder, ReloadError, capsules::Capsules};
+use crate::{
+    registry::{Generation, Reload},
+    telemetry::Metrics,
+};
 
 /// A running host: events in, outcomes out. Cheap to clone.
 ///
@@ -25,7 +28,7 @@ use crate::{registry::Generation, telemetry::Metrics};
 #[derive(Clone, Debug)]
 pub struct Host {
     dispatcher: Arc<Dispatcher>,
-    generation: Arc<Generation>,
+    capsules: Arc<Capsules>,
     metrics: Arc<Metrics>,
 }
 
@@ -37,10 +40,10 @@ impl Host {
         HostBuilder::default()
     }
 
-    pub(super) fn new(metrics: Metrics, generation: Generation) -> Self {
+    pub(super) fn new(metrics: Metrics, capsules: Capsules) -> Self {
         Self {
             dispatcher: metrics.dispatcher.clone(),
-            generation: Arc::new(generation),
+            capsules: Arc::new(capsules),
             metrics: Arc::new(metrics),
         }
     }
@@ -143,9 +146,39 @@ impl Host {
         Explanation::new(&self.dispatcher.plan(), topic)
     }
 
-    /// The capsules of this host.
-    pub fn capsules(&self) -> &Generation {
-        &self.generation
+    /// The capsules that run now. What is kept of it keeps them loaded.
+    pub fn capsules(&self) -> Arc<Generation> {
+        self.capsules.present()
+    }
+
+    /// Loads what the capsules directory holds now, beside what runs, and puts
+    /// it in its place in one step: each event meets the capsules of before or
+    /// those of after, from its intake to its end. What was replaced goes, with
+    /// its instances, when the last event that it was to see has its outcome;
+    /// outcomes keep it for as long as they are kept.
+    ///
+    /// - A capsule whose manifest and module are what they were stays as it
+    ///   is, with its instances and its quarantine.
+    /// - One that cannot be loaded stays what it was, and that is said in the
+    ///   report, the log and `host.capsule.failed`. If it was nothing, its
+    ///   guards deny, where its manifest can be read.
+    /// - A name stays with the directory that has it while two want it; a
+    ///   directory that is renamed takes its capsule along.
+    ///
+    /// Settings and the directory's path are those of the start. Compiles on a
+    /// thread for blocking work. One reload runs at a time, the next waits for
+    /// it; dropping the future does not stop one that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`] if the directory cannot be read; nothing has changed
+    /// then. What is wrong with one capsule is in the report.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn reload(&self) -> Result<Reload, ReloadError> {
+        self.capsules.reload().await
     }
 
     /// What has been counted since the start.
