@@ -48,10 +48,7 @@ impl Host {
         }
     }
 
-    /// Publishes an event and waits for its outcome. Events of one principal
-    /// reach each capsule in the order in which these futures were first
-    /// polled; a full lane makes this one wait. Dropping the future cancels
-    /// the event.
+    /// Publishes an event and waits for its outcome: [`Dispatcher::request`].
     ///
     /// # Errors
     ///
@@ -61,8 +58,7 @@ impl Host {
         self.dispatcher.request(draft).await
     }
 
-    /// Publishes an event and returns when it has been taken in; it then runs
-    /// in a task of its own. A full lane makes this wait.
+    /// Publishes an event that then runs by itself: [`Dispatcher::publish`].
     ///
     /// # Errors
     ///
@@ -71,9 +67,9 @@ impl Host {
         self.dispatcher.publish(draft).await
     }
 
-    /// Takes an event in, waiting for room if need be, and returns it with
-    /// its place in every lane taken; it goes on while [`Running::run`] is
-    /// polled. This is how many events are kept under way in a known order.
+    /// Takes an event in as soon as there is room, for its publisher to run:
+    /// [`Dispatcher::submit`]. This is how many events are kept under way in a
+    /// known order.
     ///
     /// # Errors
     ///
@@ -82,7 +78,7 @@ impl Host {
         self.dispatcher.submit(draft).await
     }
 
-    /// Takes an event in now, or says that a lane is full.
+    /// Takes an event in now, or not at all: [`Dispatcher::try_submit`].
     ///
     /// # Errors
     ///
@@ -92,8 +88,8 @@ impl Host {
         self.dispatcher.try_submit(draft)
     }
 
-    /// Asks all interceptors of a topic at once and gathers their replies.
-    /// Nothing is decided by it, and nobody who subscribes sees the event.
+    /// Asks all interceptors of a topic at once and gathers their replies:
+    /// [`Dispatcher::trigger`].
     ///
     /// # Errors
     ///
@@ -102,8 +98,7 @@ impl Host {
         self.dispatcher.trigger(draft, gather).await
     }
 
-    /// Subscribes to what is admitted from now on, or taken in, as `options`
-    /// say.
+    /// Subscribes to what is handed in from now on: [`Dispatcher::subscribe`].
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
         self.dispatcher.subscribe(options)
     }
@@ -120,8 +115,8 @@ impl Host {
         &self.metrics.broker
     }
 
-    /// Says which session a source's own session is, for every later event of
-    /// `principal` that names the source and its own session, and no session.
+    /// Says late which session a source's own one is:
+    /// [`Dispatcher::register_session`].
     pub fn register_session(
         &self,
         principal: Option<&Principal>,
@@ -201,8 +196,8 @@ impl Host {
         self.dispatcher.principals()
     }
 
-    /// Takes no more events and waits until those taken in have their
-    /// outcome. Bound it with a time-out where that matters.
+    /// Takes no more events and waits for those under way:
+    /// [`Dispatcher::drain`]. Bound it with a time-out where that matters.
     pub async fn shutdown(&self) {
         self.dispatcher.drain().await;
     }
