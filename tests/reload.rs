@@ -20,9 +20,10 @@ use std::{
 };
 
 use capsule_host::{
-    Condition, Decision, Draft, ErrorKind, Filter, Host, Outcome, Pattern, Principal, Received,
-    ReloadError, StepVerdict, SubscribeOptions, Subscription, Topic,
+    Condition, Decision, Draft, ErrorKind, Filter, Host, HostBuilder, Outcome, Pattern, Principal,
+    Received, ReloadError, StepVerdict, SubscribeOptions, Subscription, Topic,
     broker::{Answer, HookName},
+    config::{HostConfig, QuarantineSettings},
     registry::{Change, Entry, Reload, State},
 };
 use serde_json::{Value, json};
@@ -233,7 +234,17 @@ async fn an_unchanged_capsule_keeps_its_instances_and_its_quarantine() {
     let root = capsules.path();
     put(&root, "trap", "trap", "0.1.0", "trap", "priority = 1");
     put(&root, "count", "count", "0.1.0", "count", "priority = 2");
-    let host = start(&capsules);
+    // Longer than any reload takes.
+    let quarantine = QuarantineSettings {
+        first_ms: 600_000,
+        longest_ms: 600_000,
+        ..QuarantineSettings::default()
+    };
+    let builder = HostBuilder::new(HostConfig {
+        quarantine,
+        ..HostConfig::default()
+    });
+    let host = builder.capsules(&root).no_cache().start().unwrap();
     let error = |outcome: &Outcome| match &outcome.steps[0].verdict {
         StepVerdict::Error(error) => error.kind,
         other => panic!("{other:?}"),

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
-use tracing::warn;
+use tracing::{debug, warn};
 
-use super::{Interceptor, config::LONGEST_WAIT, shared::Shared};
+use super::{Interceptor, Meter, config::LONGEST_WAIT, shared::Shared};
 use crate::{
     hook::{Call, ErrorKind, HookError, Verdict},
     observe::{Audit, Category, Record},
@@ -20,6 +20,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) interceptor: &'a Interceptor,
+    /// What is counted of it.
+    pub(super) meter: &'a Meter,
     pub(super) event: &'a Arc<Event>,
     pub(super) payload: &'a Bytes,
     /// What is left of the time that all of the event's hooks have.
@@ -53,17 +55,33 @@ impl Question<'_> {
 
     pub(super) fn report(self, shared: &Arc<Shared>, error: &HookError) {
         let Self {
-            interceptor, event, ..
+            interceptor,
+            meter,
+            event,
+            ..
         } = self;
-        warn!(
-            capsule = &*interceptor.capsule,
-            action = &*interceptor.action,
-            topic = event.topic.as_str(),
-            event = %event.id,
-            error = error.kind.as_str(),
-            "interceptor failed: {}",
-            error.message,
-        );
+        let interval = shared.config.failure_log_interval;
+        match meter.warnings(error.kind, Instant::now(), interval) {
+            Some(held_back) => warn!(
+                capsule = &*interceptor.capsule,
+                action = &*interceptor.action,
+                topic = event.topic.as_str(),
+                event = %event.id,
+                error = error.kind.as_str(),
+                held_back = (held_back > 0).then_some(held_back),
+                "interceptor failed: {}",
+                error.message,
+            ),
+            None => debug!(
+                capsule = &*interceptor.capsule,
+                action = &*interceptor.action,
+                topic = event.topic.as_str(),
+                event = %event.id,
+                error = error.kind.as_str(),
+                "interceptor failed: {}",
+                error.message,
+            ),
+        }
         shared.tell(Category::Error, || Record::Error {
             event: event.clone(),
             capsule: interceptor.capsule.clone(),

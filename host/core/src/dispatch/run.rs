@@ -124,6 +124,7 @@ impl Running {
         let started = Instant::now();
         let question = Question {
             interceptor: &stage.interceptor,
+            meter: &stage.meter,
             event: &self.event,
             payload: &progress.payload,
             budget: progress.budget,

@@ -35,7 +35,8 @@ use crate::{
     wire,
 };
 
-/// Lines read ahead, and outcomes waiting to be written.
+/// Lines read ahead, and outcomes waiting to be written: enough that no thread
+/// waits for another at each. How much they may hold is `[input]`'s to say.
 const CHANNEL: usize = 16;
 /// The input's buffer, in bytes.
 const BUFFER: usize = 64 << 10;
