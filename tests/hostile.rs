@@ -220,3 +220,30 @@ async fn what_is_refused_at_the_start_denies_where_it_was_a_guard() {
         }
     }
 }
+
+/// Rule: every error is counted, and what a tenant makes fail again and again
+/// does not fill the log: of each family one is a warning in an interval.
+#[test]
+fn failures_again_and_again_are_one_warning_each() {
+    let capsules = Capsules::new().with("bad", "trap", "");
+    let settings = capsules.root().join("host.toml");
+    let warnings = |interval: u32, filter: &str| {
+        let text = format!(
+            "[dispatch]\nfailure_log_interval_ms = {interval}\n\
+             [quarantine]\nfirst_ms = {AMPLE_MS}\nlongest_ms = {AMPLE_MS}"
+        );
+        std::fs::write(&settings, text).unwrap();
+        let flags = ["--config", settings.to_str().unwrap(), "--log", filter];
+        let ran = capsules.run_with(&flags, &b"{\"topic\":\"a.b\"}\n".repeat(20));
+        assert_eq!(ran.outcomes().len(), 20);
+        let lines = ran.stderr.lines();
+        let failed: Vec<_> = lines.filter(|l| l.contains("interceptor failed")).collect();
+        ["error=\"trap\"", "error=\"quarantined\""].map(|kind| {
+            let of_kind = failed.iter().filter(|line| line.contains(kind));
+            of_kind.count()
+        })
+    };
+    assert_eq!(warnings(3_600_000, "warn"), [1, 1]);
+    assert_eq!(warnings(3_600_000, "debug"), [5, 15], "none is gone");
+    assert_eq!(warnings(0, "warn"), [5, 15]);
+}

@@ -248,7 +248,7 @@ async fn a_trigger_that_is_cancelled_leaves_nothing() {
     assert_eq!(bus.host.counters().cancelled, 1);
 
     let none = Gather {
-        deadline: Duration::ZERO,
+        deadline: Some(Duration::ZERO),
         quorum: None,
     };
     let gathered = bus.host.trigger(draft("alice", "slow", "x"), none).await;

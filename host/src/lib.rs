@@ -70,4 +70,4 @@ pub use capsule_core::{
     types::{Draft, Event, EventId, Kind, Name, Pattern, Principal, Topic},
 };
 
-pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, StartError};
+pub use self::app::{Explanation, Host, HostBuilder, Mismatch, NotAsked, ReloadError, StartError};

@@ -17,3 +17,4 @@ mod sync;
 pub mod text;
 pub mod topic;
 pub mod types;
+mod wait;

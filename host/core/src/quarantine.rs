@@ -22,10 +22,6 @@ use crate::{
     types::Principal,
 };
 
-/// Principals whose failures are counted at once, for one capsule. Those
-/// beyond are not counted, so they are never taken out.
-const MAX_TROUBLED: usize = 10_000;
-
 /// When a capsule is taken out, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantineConfig {
@@ -36,6 +32,9 @@ pub struct QuarantineConfig {
     pub first: Duration,
     /// How long it is out at most. Default 5 min.
     pub longest: Duration,
+    /// Principals whose failures are counted at once, for one capsule. For
+    /// those beyond it is never taken out. Default 10,000.
+    pub max_principals: usize,
 }
 
 /// The failures in a row of one capsule.
@@ -87,6 +86,7 @@ impl Default for QuarantineConfig {
             failures: 5,
             first: Duration::from_secs(1),
             longest: Duration::from_secs(5 * 60),
+            max_principals: 10_000,
         }
     }
 }
@@ -151,11 +151,12 @@ impl Quarantine {
         let mut change = None;
         let mut troubles = self.troubles.lock();
         let key = principal.cloned();
-        if troubles.len() >= MAX_TROUBLED && !troubles.contains_key(&key) {
+        let max = self.config.max_principals;
+        if troubles.len() >= max && !troubles.contains_key(&key) {
             let stale = |t: &Trouble| t.until.is_none_or(|until| now > until);
             troubles.retain(|_, trouble| !stale(trouble));
         }
-        if troubles.len() < MAX_TROUBLED || troubles.contains_key(&key) {
+        if troubles.len() < max || troubles.contains_key(&key) {
             let trouble = troubles.entry(key).or_default();
             trouble.failures = trouble.failures.saturating_add(1);
             if trouble.failures >= self.config.failures {
@@ -330,9 +331,13 @@ mod tests {
 
     #[test]
     fn principals_beyond_the_bound_are_not_counted() {
-        let quarantine = Quarantine::new(QuarantineConfig::default());
+        let config = QuarantineConfig {
+            max_principals: 10,
+            ..QuarantineConfig::default()
+        };
+        let quarantine = Quarantine::new(config);
         let now = Instant::now();
-        for n in 0..MAX_TROUBLED + 100 {
+        for n in 0..100 {
             let principal = Principal::new(&format!("p{n}")).unwrap();
             assert!(call(
                 &quarantine,
@@ -341,6 +346,6 @@ mod tests {
                 now
             ));
         }
-        assert!(quarantine.troubles.lock().len() <= MAX_TROUBLED);
+        assert_eq!(quarantine.troubles.lock().len(), 10);
     }
 }

@@ -6,6 +6,7 @@ use crate::load::LoadError;
 
 /// The custom section in which the SDK lists the actions, one a line.
 const SECTION: &str = "capsule-actions";
+// Ends of a format, which the SDK keeps to as well.
 const MAX_BYTES: usize = 64 << 10;
 const MAX_ACTIONS: usize = 1000;
 const MAX_NAME_BYTES: usize = 64;

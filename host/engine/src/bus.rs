@@ -37,10 +37,10 @@ impl bus::Host for State {
     ) -> Result<Vec<bus::Reply>, bus::Refusal> {
         let left = self.deadline().saturating_duration_since(Instant::now());
         let gather = Gather {
-            deadline: match deadline_ms {
+            deadline: Some(match deadline_ms {
                 0 => left,
                 ms => left.min(Duration::from_millis(ms.into())),
-            },
+            }),
             quorum: quorum.and_then(|replies| NonZeroUsize::new(replies as usize)),
         };
         let mut room = Room::new(self.limits().result_bytes);

@@ -27,7 +27,8 @@ const KEY_BYTES: usize = 32;
 /// Says what an authenticator is for, so that it is good for nothing else.
 const DOMAIN: &[u8] = b"capsule module cache, entry, 1";
 const MAC_BYTES: usize = blake3::OUT_LEN;
-/// No artefact of a component of the largest size comes near.
+/// No artefact of a component of the largest size comes near; only a file that
+/// is no artefact is larger.
 const MAX_ENTRY_BYTES: u64 = 2 << 30;
 
 /// A directory of compiled components that only this user can write.

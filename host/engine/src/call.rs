@@ -23,9 +23,11 @@ use crate::{
     state::{Shared, State},
 };
 
-/// Handles of the component model that one instance may hold at once.
+/// Handles of the component model that one instance may hold at once. No
+/// setting: the contract has no resources, so any number is more than enough.
 const MAX_HANDLES: usize = 10_000;
-/// Ticks that a guest may compute before it first gives the thread back.
+/// Ticks that a guest may compute before it first gives the thread back; how
+/// long one is, is the setting.
 const FIRST_SLICE: u64 = 10;
 
 /// A component that is compiled and checked, and its instances.

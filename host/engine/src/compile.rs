@@ -15,10 +15,7 @@ use wasmtime::component::Component;
 
 use crate::{cache::ModuleCache, engine::Inner, live::Counted, load::LoadError};
 
-/// Compilations that may be under way at once. One whose time is up cannot be
-/// stopped: it runs to its end, and what it gives is dropped.
-const MAX_COMPILING: usize = 16;
-/// Bytes of a message of the compiler's.
+/// Bytes of a message of the compiler's: some lines of a log.
 const MESSAGE_BYTES: usize = 512;
 
 /// The component in `wasm`, from the cache where that has it.
@@ -56,7 +53,7 @@ pub(crate) fn component(
 fn compile(engine: &Inner, wasm: &[u8]) -> Result<Component, LoadError> {
     let limit = engine.config.compile_timeout;
     let running = Counted::new(&engine.compiling);
-    if engine.compiling.load(Ordering::Relaxed) > MAX_COMPILING {
+    if engine.compiling.load(Ordering::Relaxed) > engine.config.max_compiling {
         return Err(LoadError::Busy);
     }
     let (done, result) = mpsc::sync_channel(1);
@@ -127,7 +124,8 @@ mod tests {
         let engine = engine(Duration::from_secs(60));
         let compile = || component(&engine.0, &wat::parse_str("(component)").unwrap(), None);
         let under_way = || Counted::new(&engine.0.compiling);
-        let mut others: Vec<_> = iter::repeat_with(under_way).take(MAX_COMPILING).collect();
+        let max = engine.0.config.max_compiling;
+        let mut others: Vec<_> = iter::repeat_with(under_way).take(max).collect();
         let error = compile().unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -16,7 +16,7 @@ const STACK_RANGE: std::ops::RangeInclusive<usize> = 64 * KIB..=16 * MIB;
 
 /// What an engine may use. [`EngineConfig::default`] suits a host of a few
 /// hundred capsules.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// Live instances in the whole host, idle ones included. A component with
     /// several memories counts once for each. Default 1000; each reserves
@@ -35,6 +35,10 @@ pub struct EngineConfig {
     pub max_module_bytes: usize,
     /// How long compiling one component may take. Default 60 s.
     pub compile_timeout: Duration,
+    /// Compilations that may be under way at once; a capsule that would be one
+    /// more is not loaded. One whose time is up cannot be stopped: it counts
+    /// until its end, and what it gives is dropped. Default 16.
+    pub max_compiling: usize,
     /// Stack of a guest, in bytes, 64 KiB to 16 MiB. Default 512 KiB.
     pub max_wasm_stack: usize,
     /// How much of a linear memory stays resident after its instance is gone,
@@ -66,6 +70,7 @@ impl Default for EngineConfig {
             tick: Duration::from_millis(1),
             max_module_bytes: 64 * MIB,
             compile_timeout: Duration::from_secs(60),
+            max_compiling: 16,
             max_wasm_stack: 512 * KIB,
             keep_resident: 2 * MIB,
         }

@@ -20,6 +20,9 @@ use crate::{
     ticker::Ticker,
 };
 
+// No settings: they shape the pool, compiled code depends on them, and the
+// cache with it. What may be tuned is in `EngineConfig`.
+
 /// Linear memories one component may have, over all its modules.
 pub(crate) const MAX_MEMORIES: u32 = 8;
 /// Tables one component may have, over all its modules.

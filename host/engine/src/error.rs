@@ -14,7 +14,8 @@ use crate::{
     state::TooManyHostCalls,
 };
 
-/// Bytes of a message.
+/// Bytes of a message: part of what readers of outcomes rely on, as the reason
+/// of an external hook's denial is.
 const MESSAGE_BYTES: usize = 512;
 /// Functions of the guest that a message names, the innermost first.
 const FRAMES: usize = 3;

@@ -6,7 +6,8 @@ use wasmtime::ResourceLimiter;
 
 use crate::pool::Pool;
 
-/// Most elements one table may have; each takes a pointer.
+/// Most elements one table may have; each takes a pointer. No setting: the pool
+/// sets so much aside for each, and compiled code depends on it.
 pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
 
 /// Counts an instance's memory against its capsule's limit and the host's

@@ -21,6 +21,9 @@ use crate::{
     spec::Grants,
 };
 
+// No settings: what WASI gives is inert, and these are ends that no honest
+// runtime of a language comes near.
+
 /// Handles (streams, pollables) that one instance may hold at once.
 const MAX_HANDLES: usize = 1000;
 /// Bytes that a guest may write at once.

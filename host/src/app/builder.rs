@@ -2,7 +2,7 @@
 
 use std::{
     env, fmt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Weak},
 };
 
@@ -12,13 +12,15 @@ use capsule_core::{
     subscribe::SubscribeOptions,
 };
 use capsule_engine::{CacheError, Engine, EngineError, ModuleCache};
-use serde_json::json;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::Host;
+use super::{
+    Host,
+    capsules::{Capsules, warn_if_empty},
+};
 use crate::{
     config::HostConfig,
-    registry::{CapsuleError, Generation, Loader, ScanError, State, scan},
+    registry::{CapsuleError, Generation, Loader, ScanError, scan},
     telemetry::Metrics,
 };
 
@@ -60,11 +62,11 @@ pub enum StartError {
     #[error("{}", Failures(.failures))]
     Capsules {
         /// Why not, each.
-        failures: Vec<CapsuleError>,
+        failures: Vec<Arc<CapsuleError>>,
     },
 }
 
-struct Failures<'a>(&'a [CapsuleError]);
+struct Failures<'a>(&'a [Arc<CapsuleError>]);
 
 // === impl HostBuilder ===
 
@@ -122,28 +124,23 @@ impl HostBuilder {
     /// unless [`keep_going`](Self::keep_going) is set.
     pub fn start(self) -> Result<Host, StartError> {
         let config = self.config;
-        let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
+        let root = config.capsules.as_ref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
         let loader = loader(&config, Arc::downgrade(&self.dispatcher))?;
-        let generation = Generation::load(&loader, found);
+        let (generation, loaded) = Generation::default().next(&loader, found);
         if !config.keep_going && generation.failures().next().is_some() {
             return Err(StartError::Capsules {
-                failures: generation.into_failures(),
+                failures: generation.failures().cloned().collect(),
             });
         }
-        for failure in generation.failures() {
-            warn!("a capsule is not loaded: {failure}");
-        }
-        warn_if_empty(root, &generation);
-        self.dispatcher
-            .install(generation.interceptors(&self.broker));
-        announce(&self.dispatcher, &generation);
-        let parts = Metrics {
-            dispatcher: self.dispatcher,
-            broker: self.broker,
-            engine: loader.engine,
+        let metrics = Metrics {
+            dispatcher: self.dispatcher.clone(),
+            broker: self.broker.clone(),
+            engine: loader.engine.clone(),
         };
-        Ok(Host::new(parts, generation))
+        let capsules = Capsules::new(root.clone(), loader, self.dispatcher, self.broker);
+        capsules.install(generation, &loaded);
+        Ok(Host::new(metrics, capsules))
     }
 
     /// Reads and loads every capsule and reports on each, failed or not;
@@ -157,7 +154,8 @@ impl HostBuilder {
         let config = self.config;
         let root = config.capsules.as_deref().ok_or(StartError::NoDirectory)?;
         let found = scan(root)?;
-        let generation = Generation::load(&loader(&config, Weak::new())?, found);
+        let loader = loader(&config, Weak::new())?;
+        let (generation, _) = Generation::default().next(&loader, found);
         warn_if_empty(root, &generation);
         Ok(generation)
     }
@@ -166,30 +164,6 @@ impl HostBuilder {
 impl Default for HostBuilder {
     fn default() -> Self {
         Self::new(HostConfig::default())
-    }
-}
-
-/// Says which capsules are there, and which are not.
-fn announce(dispatcher: &Dispatcher, generation: &Generation) {
-    for entry in generation.entries() {
-        let version = entry
-            .manifest
-            .as_ref()
-            .map(|m| m.capsule.version.to_string());
-        match &entry.state {
-            State::Loaded(_) | State::External(_) => dispatcher.publish_own(
-                "host.capsule.loaded",
-                &json!({ "capsule": entry.name(), "version": version }),
-            ),
-            State::Failed(error) => dispatcher.publish_own(
-                "host.capsule.failed",
-                &json!({
-                    "capsule": entry.name(),
-                    "version": version,
-                    "error": error.to_string(),
-                }),
-            ),
-        }
     }
 }
 
@@ -231,15 +205,6 @@ fn user_cache() -> Option<PathBuf> {
     absolute("XDG_CACHE_HOME")
         .or_else(|| Some(absolute("HOME")?.join(".cache")))
         .map(|cache| cache.join("capsule").join("modules"))
-}
-
-fn warn_if_empty(root: &Path, generation: &Generation) {
-    if generation.entries().is_empty() {
-        warn!(
-            "{} holds no capsules: every event will be admitted as it is",
-            root.display()
-        );
-    }
 }
 
 // === impl Failures ===

@@ -15,8 +15,11 @@ use capsule_core::{
     types::{Draft, Name, Principal, Topic},
 };
 
-use super::{Explanation, HostBuilder};
-use crate::{registry::Generation, telemetry::Metrics};
+use super::{Explanation, HostBuilder, ReloadError, capsules::Capsules};
+use crate::{
+    registry::{Generation, Reload},
+    telemetry::Metrics,
+};
 
 /// A running host: events in, outcomes out. Cheap to clone.
 ///
@@ -25,7 +28,7 @@ use crate::{registry::Generation, telemetry::Metrics};
 #[derive(Clone, Debug)]
 pub struct Host {
     dispatcher: Arc<Dispatcher>,
-    generation: Arc<Generation>,
+    capsules: Arc<Capsules>,
     metrics: Arc<Metrics>,
 }
 
@@ -37,18 +40,15 @@ impl Host {
         HostBuilder::default()
     }
 
-    pub(super) fn new(metrics: Metrics, generation: Generation) -> Self {
+    pub(super) fn new(metrics: Metrics, capsules: Capsules) -> Self {
         Self {
             dispatcher: metrics.dispatcher.clone(),
-            generation: Arc::new(generation),
+            capsules: Arc::new(capsules),
             metrics: Arc::new(metrics),
         }
     }
 
-    /// Publishes an event and waits for its outcome. Events of one principal
-    /// reach each capsule in the order in which these futures were first
-    /// polled; a full lane makes this one wait. Dropping the future cancels
-    /// the event.
+    /// Publishes an event and waits for its outcome: [`Dispatcher::request`].
     ///
     /// # Errors
     ///
@@ -58,8 +58,7 @@ impl Host {
         self.dispatcher.request(draft).await
     }
 
-    /// Publishes an event and returns when it has been taken in; it then runs
-    /// in a task of its own. A full lane makes this wait.
+    /// Publishes an event that then runs by itself: [`Dispatcher::publish`].
     ///
     /// # Errors
     ///
@@ -68,9 +67,9 @@ impl Host {
         self.dispatcher.publish(draft).await
     }
 
-    /// Takes an event in, waiting for room if need be, and returns it with
-    /// its place in every lane taken; it goes on while [`Running::run`] is
-    /// polled. This is how many events are kept under way in a known order.
+    /// Takes an event in as soon as there is room, for its publisher to run:
+    /// [`Dispatcher::submit`]. This is how many events are kept under way in a
+    /// known order.
     ///
     /// # Errors
     ///
@@ -79,7 +78,7 @@ impl Host {
         self.dispatcher.submit(draft).await
     }
 
-    /// Takes an event in now, or says that a lane is full.
+    /// Takes an event in now, or not at all: [`Dispatcher::try_submit`].
     ///
     /// # Errors
     ///
@@ -89,8 +88,8 @@ impl Host {
         self.dispatcher.try_submit(draft)
     }
 
-    /// Asks all interceptors of a topic at once and gathers their replies.
-    /// Nothing is decided by it, and nobody who subscribes sees the event.
+    /// Asks all interceptors of a topic at once and gathers their replies:
+    /// [`Dispatcher::trigger`].
     ///
     /// # Errors
     ///
@@ -99,8 +98,7 @@ impl Host {
         self.dispatcher.trigger(draft, gather).await
     }
 
-    /// Subscribes to what is admitted from now on, or taken in, as `options`
-    /// say.
+    /// Subscribes to what is handed in from now on: [`Dispatcher::subscribe`].
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
         self.dispatcher.subscribe(options)
     }
@@ -117,8 +115,8 @@ impl Host {
         &self.metrics.broker
     }
 
-    /// Says which session a source's own session is, for every later event of
-    /// `principal` that names the source and its own session, and no session.
+    /// Says late which session a source's own one is:
+    /// [`Dispatcher::register_session`].
     pub fn register_session(
         &self,
         principal: Option<&Principal>,
@@ -143,9 +141,39 @@ impl Host {
         Explanation::new(&self.dispatcher.plan(), topic)
     }
 
-    /// The capsules of this host.
-    pub fn capsules(&self) -> &Generation {
-        &self.generation
+    /// The capsules that run now. What is kept of it keeps them loaded.
+    pub fn capsules(&self) -> Arc<Generation> {
+        self.capsules.present()
+    }
+
+    /// Loads what the capsules directory holds now, beside what runs, and puts
+    /// it in its place in one step: each event meets the capsules of before or
+    /// those of after, from its intake to its end. What was replaced goes, with
+    /// its instances, when the last event that it was to see has its outcome;
+    /// outcomes keep it for as long as they are kept.
+    ///
+    /// - A capsule whose manifest and module are what they were stays as it
+    ///   is, with its instances and its quarantine.
+    /// - One that cannot be loaded stays what it was, and that is said in the
+    ///   report, the log and `host.capsule.failed`. If it was nothing, its
+    ///   guards deny, where its manifest can be read.
+    /// - A name stays with the directory that has it while two want it; a
+    ///   directory that is renamed takes its capsule along.
+    ///
+    /// Settings and the directory's path are those of the start. Compiles on a
+    /// thread for blocking work. One reload runs at a time, the next waits for
+    /// it; dropping the future does not stop one that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`] if the directory cannot be read; nothing has changed
+    /// then. What is wrong with one capsule is in the report.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn reload(&self) -> Result<Reload, ReloadError> {
+        self.capsules.reload().await
     }
 
     /// What has been counted since the start.
@@ -168,8 +196,8 @@ impl Host {
         self.dispatcher.principals()
     }
 
-    /// Takes no more events and waits until those taken in have their
-    /// outcome. Bound it with a time-out where that matters.
+    /// Takes no more events and waits for those under way:
+    /// [`Dispatcher::drain`]. Bound it with a time-out where that matters.
     pub async fn shutdown(&self) {
         self.dispatcher.drain().await;
     }

@@ -30,6 +30,10 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Send events through the capsules of a directory.
+    ///
+    /// SIGHUP loads anew what the directory holds then: events taken in before
+    /// finish with the capsules that they started with, and a capsule that
+    /// cannot be loaded stays what it was.
     Run(RunArgs),
     /// Check every capsule of a directory and say what is wrong with it.
     Check(CheckArgs),

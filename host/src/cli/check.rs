@@ -23,7 +23,11 @@ struct Report {
 pub(super) fn run(args: &CheckArgs) -> Result<Done> {
     let builder = args.host.builder(args.capsules.as_ref())?;
     let generation = builder.check()?;
-    let reports: Vec<_> = generation.entries().iter().map(report).collect();
+    let reports: Vec<_> = generation
+        .entries()
+        .iter()
+        .map(|entry| report(entry))
+        .collect();
     match args.format {
         Format::Json => output::json(&reports)?,
         Format::Text => reports.iter().try_for_each(|report| match &report.error {

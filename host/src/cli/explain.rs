@@ -85,7 +85,7 @@ fn report(host: &Host, explanation: Explanation, args: &ExplainArgs) -> Report {
             .capsules()
             .entries()
             .iter()
-            .filter_map(not_loaded)
+            .filter_map(|entry| not_loaded(entry))
             .collect(),
     }
 }

@@ -22,7 +22,11 @@ struct Row {
 /// Lists the capsules, loaded or not.
 pub(super) fn run(args: &CheckArgs) -> Result<Done> {
     let generation = args.host.builder(args.capsules.as_ref())?.check()?;
-    let rows: Vec<_> = generation.entries().iter().map(row).collect();
+    let rows: Vec<_> = generation
+        .entries()
+        .iter()
+        .map(|entry| row(entry))
+        .collect();
     match args.format {
         Format::Json => output::json(&rows)?,
         Format::Text => {

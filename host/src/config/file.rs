@@ -54,6 +54,12 @@ impl HostConfig {
 
 #[cfg(test)]
 mod tests {
+    use capsule_core::{
+        broker::BrokerConfig, dispatch::DispatchConfig, mailbox::MailboxConfig,
+        quarantine::QuarantineConfig,
+    };
+    use capsule_engine::EngineConfig;
+
     use super::*;
 
     fn read(text: &str) -> Result<HostConfig, String> {
@@ -74,6 +80,38 @@ mod tests {
         assert!(config.keep_going);
         assert_eq!(config.dispatch.lane_capacity.get(), 8);
         assert_eq!(config.dispatch.chain_deadline_ms.get(), 5000);
+    }
+
+    #[test]
+    fn every_default_is_that_of_the_part_it_is_for() {
+        let config = HostConfig::default();
+        assert_eq!(config.engine.to_engine(), EngineConfig::default());
+        assert_eq!(config.dispatch.to_dispatch(), DispatchConfig::default());
+        let quarantine = Some(QuarantineConfig::default());
+        assert_eq!(config.quarantine.to_quarantine(), quarantine);
+        assert_eq!(config.queue.to_queue(), MailboxConfig::default());
+        assert_eq!(config.hooks.to_broker(), BrokerConfig::default());
+    }
+
+    #[test]
+    fn what_the_file_says_reaches_the_part_it_is_for() {
+        let config = read(
+            "[engine]\nmax_compiling = 3\ntick_ms = 4\nmax_wasm_stack_kib = 128\n\
+             keep_resident_kib = 7\n[dispatch]\ntrigger_deadline_ms = 5\n\
+             failure_log_interval_ms = 6\ncached_topics = 8\n[quarantine]\nmax_principals = 9",
+        )
+        .unwrap();
+        let engine = config.engine.to_engine();
+        assert_eq!(engine.max_compiling, 3);
+        assert_eq!(engine.tick.as_millis(), 4);
+        assert_eq!(engine.max_wasm_stack, 128 << 10);
+        assert_eq!(engine.keep_resident, 7 << 10);
+        let dispatch = config.dispatch.to_dispatch();
+        assert_eq!(dispatch.trigger_deadline.as_millis(), 5);
+        assert_eq!(dispatch.failure_log_interval.as_millis(), 6);
+        assert_eq!(dispatch.cached_topics.get(), 8);
+        let quarantine = config.quarantine.to_quarantine().unwrap();
+        assert_eq!(quarantine.max_principals, 9);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use capsule_core::{
 use capsule_engine::EngineConfig;
 use serde::Deserialize;
 
+const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Everything that can be set, as `host.toml` has it. What is left out keeps
@@ -61,6 +62,17 @@ pub struct EngineSettings {
     pub max_module_mib: usize,
     /// How long compiling one module may take, in milliseconds. Default 60000.
     pub compile_timeout_ms: u64,
+    /// Compilations at once, those whose time is up included: they cannot be
+    /// stopped. Default 16.
+    pub max_compiling: usize,
+    /// How often a guest that computes for long gives its thread back, in
+    /// milliseconds; the first time after ten of these. Default 1.
+    pub tick_ms: NonZeroU64,
+    /// Stack of a guest, in KiB, 64 to 16384. Default 512.
+    pub max_wasm_stack_kib: usize,
+    /// How much of a memory stays resident for the next instance, in KiB.
+    /// Default 2048.
+    pub keep_resident_kib: usize,
 }
 
 /// `[dispatch]`: how events are ordered and timed.
@@ -85,11 +97,19 @@ pub struct DispatchSettings {
     /// How long the hooks of one chain may take together, in milliseconds.
     /// Default 5000.
     pub chain_deadline_ms: NonZeroU64,
+    /// How long a trigger that does not say waits for all replies, in
+    /// milliseconds. Default 5000.
+    pub trigger_deadline_ms: NonZeroU64,
     /// How far an event may be from one that no capsule made. Default 8.
     pub max_hops: u32,
     /// How often at most it is reported that a consumer lags, in milliseconds.
     /// Default 10000.
     pub lag_report_interval_ms: NonZeroU64,
+    /// How often at most failures of one family, of one action of one capsule,
+    /// are a warning in the log, in milliseconds; 0 logs each. Default 10000.
+    pub failure_log_interval_ms: u64,
+    /// Topics whose route is remembered. Default 4096.
+    pub cached_topics: NonZeroUsize,
     /// Sessions that may be registered; the one unused for longest goes first.
     /// Default 100000.
     pub max_sessions: NonZeroUsize,
@@ -109,6 +129,9 @@ pub struct QuarantineSettings {
     pub first_ms: u64,
     /// How long it is out at most, in milliseconds. Default 300000.
     pub longest_ms: u64,
+    /// Principals whose failures are counted at once, for one capsule; for
+    /// those beyond it is never taken out. Default 10000.
+    pub max_principals: usize,
 }
 
 /// `[queue]`: what waits for one subscriber that does not say otherwise.
@@ -167,6 +190,10 @@ impl Default for EngineSettings {
             max_memory_mib_per_instance: engine.max_memory_per_instance / MIB,
             max_module_mib: engine.max_module_bytes / MIB,
             compile_timeout_ms: engine.compile_timeout.as_millis() as u64,
+            max_compiling: engine.max_compiling,
+            tick_ms: const { NonZeroU64::new(1).unwrap() },
+            max_wasm_stack_kib: engine.max_wasm_stack / KIB,
+            keep_resident_kib: engine.keep_resident / KIB,
         }
     }
 }
@@ -180,7 +207,10 @@ impl EngineSettings {
             max_memory_per_instance: self.max_memory_mib_per_instance.saturating_mul(MIB),
             max_module_bytes: self.max_module_mib.saturating_mul(MIB),
             compile_timeout: Duration::from_millis(self.compile_timeout_ms),
-            ..EngineConfig::default()
+            max_compiling: self.max_compiling,
+            tick: Duration::from_millis(self.tick_ms.get()),
+            max_wasm_stack: self.max_wasm_stack_kib.saturating_mul(KIB),
+            keep_resident: self.keep_resident_kib.saturating_mul(KIB),
         }
     }
 }
@@ -198,8 +228,11 @@ impl Default for DispatchSettings {
             in_flight_events_per_principal: const { NonZeroU32::new(16_384).unwrap() },
             in_flight_bytes_per_principal: const { NonZeroU64::new(64 * MIB as u64).unwrap() },
             chain_deadline_ms: const { NonZeroU64::new(5000).unwrap() },
+            trigger_deadline_ms: const { NonZeroU64::new(5000).unwrap() },
             max_hops: dispatch.max_hops,
             lag_report_interval_ms: const { NonZeroU64::new(10_000).unwrap() },
+            failure_log_interval_ms: dispatch.failure_log_interval.as_millis() as u64,
+            cached_topics: dispatch.cached_topics,
             max_sessions: dispatch.sessions.max_bound,
             max_sessions_per_principal: dispatch.sessions.max_bound_per_principal,
         }
@@ -223,8 +256,11 @@ impl DispatchSettings {
                 },
             },
             chain_deadline: Duration::from_millis(self.chain_deadline_ms.get()),
+            trigger_deadline: Duration::from_millis(self.trigger_deadline_ms.get()),
             max_hops: self.max_hops,
             lag_report_interval: Duration::from_millis(self.lag_report_interval_ms.get()),
+            failure_log_interval: Duration::from_millis(self.failure_log_interval_ms),
+            cached_topics: self.cached_topics,
             sessions: SessionConfig {
                 max_bound: self.max_sessions,
                 max_bound_per_principal: self.max_sessions_per_principal,
@@ -243,6 +279,7 @@ impl Default for QuarantineSettings {
             failures: quarantine.failures,
             first_ms: quarantine.first.as_millis() as u64,
             longest_ms: quarantine.longest.as_millis() as u64,
+            max_principals: quarantine.max_principals,
         }
     }
 }
@@ -254,6 +291,7 @@ impl QuarantineSettings {
             failures: self.failures,
             first: Duration::from_millis(self.first_ms),
             longest: Duration::from_millis(self.longest_ms),
+            max_principals: self.max_principals,
         })
     }
 }

@@ -1,36 +1,28 @@
 //! Everything loaded, as one immutable snapshot.
 
-use std::{
-    collections::{HashMap, hash_map::Entry as Slot},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use capsule_core::{
     broker::{Broker, ExternalHook, HookName},
     dispatch::Interceptor,
     hook::Hook,
-    quarantine::{Quarantine, QuarantineConfig},
+    quarantine::Quarantine,
 };
 use capsule_engine::Capsule;
 use capsule_manifest::Manifest;
+use semver::Version;
 
-use super::{
-    CapsuleError,
-    failed::Failed,
-    load::Loader,
-    scan::{Found, Place},
-};
+use super::{CapsuleError, failed::Failed, fingerprint::Fingerprint};
 
 /// Everything loaded at one time.
 #[derive(Debug, Default)]
 pub struct Generation {
-    entries: Vec<Entry>,
-    quarantine: Option<QuarantineConfig>,
+    entries: Vec<Arc<Entry>>,
 }
 
-/// One capsule of a generation.
-#[derive(Debug)]
+/// One capsule of a generation. One that a reload finds as it was is in both
+/// generations.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {
     /// Where it is.
@@ -39,10 +31,14 @@ pub struct Entry {
     pub manifest: Option<Manifest>,
     /// Whether it answers.
     pub state: State,
+    /// What it was made from, if it answers.
+    pub(super) made_from: Option<Fingerprint>,
+    /// What takes it out while it keeps failing, if anything does.
+    pub(super) quarantine: Option<Arc<Quarantine>>,
 }
 
 /// Whether a capsule answers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum State {
     /// Its component does.
     Loaded(Arc<Capsule>),
@@ -50,70 +46,34 @@ pub enum State {
     External(HookName),
     /// It could not be loaded: its guards deny, its other interceptors fail
     /// and let pass.
-    Failed(CapsuleError),
+    Failed(Arc<CapsuleError>),
 }
 
 // === impl Generation ===
 
 impl Generation {
-    /// Loads what was found; what cannot be loaded is in it as failed. Of two
-    /// capsules with one name the first has it.
-    pub(crate) fn load(loader: &Loader, found: Vec<Found>) -> Self {
-        let mut names = HashMap::new();
-        let entries = found
-            .into_iter()
-            .map(|Found { place, manifest }| match manifest {
-                Ok(manifest) => {
-                    let state = take_name(&mut names, &place, &manifest)
-                        .and_then(|()| loader.load(&place, &manifest));
-                    Entry {
-                        dir: place.dir,
-                        manifest: Some(manifest),
-                        state: state.unwrap_or_else(State::Failed),
-                    }
-                }
-                Err(error) => Entry {
-                    dir: place.dir,
-                    manifest: None,
-                    state: State::Failed(error),
-                },
-            })
-            .collect();
-        Self {
-            entries,
-            quarantine: loader.quarantine,
-        }
+    pub(super) fn of(entries: Vec<Arc<Entry>>) -> Self {
+        Self { entries }
     }
 
-    /// The capsules, ordered by directory.
-    pub fn entries(&self) -> &[Entry] {
+    /// Its capsules, ordered by directory.
+    pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
-    /// Why capsules failed, in order.
-    pub fn failures(&self) -> impl Iterator<Item = &CapsuleError> {
+    /// What could not be loaded, each with what is wrong.
+    pub fn failures(&self) -> impl Iterator<Item = &Arc<CapsuleError>> {
         self.entries.iter().filter_map(|entry| match &entry.state {
             State::Loaded(_) | State::External(_) => None,
             State::Failed(error) => Some(error),
         })
     }
 
-    /// Takes the failures out of it.
-    pub(crate) fn into_failures(self) -> Vec<CapsuleError> {
-        self.entries
-            .into_iter()
-            .filter_map(|entry| match entry.state {
-                State::Loaded(_) | State::External(_) => None,
-                State::Failed(error) => Some(error),
-            })
-            .collect()
-    }
-
     /// Every interceptor, in order of declaration, bound to what answers it.
     pub(crate) fn interceptors(&self, broker: &Arc<Broker>) -> Vec<Interceptor> {
         self.entries
             .iter()
-            .flat_map(|entry| entry.interceptors(self.quarantine, broker))
+            .flat_map(|entry| entry.interceptors(broker))
             .collect()
     }
 }
@@ -134,16 +94,28 @@ impl Entry {
         }
     }
 
-    fn interceptors(
-        &self,
-        quarantine: Option<QuarantineConfig>,
-        broker: &Arc<Broker>,
-    ) -> impl Iterator<Item = Interceptor> + use<'_> {
-        let quarantine = match &self.state {
-            State::Loaded(_) | State::External(_) => quarantine.map(Quarantine::new).map(Arc::new),
-            // It fails at once already.
-            State::Failed(_) => None,
-        };
+    /// Whether its hooks are asked, and not failed at once.
+    pub(super) fn answers(&self) -> bool {
+        match &self.state {
+            State::Loaded(_) | State::External(_) => true,
+            State::Failed(_) => false,
+        }
+    }
+
+    /// The capsule's id, unless another capsule has it.
+    pub(super) fn own_name(&self) -> Option<&str> {
+        match &self.state {
+            State::Failed(error) if matches!(**error, CapsuleError::NameTaken { .. }) => None,
+            _ => self.manifest.as_ref().map(|m| m.capsule.name.as_str()),
+        }
+    }
+
+    /// Its version, where its manifest says one.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.manifest.as_ref().map(|m| m.capsule.version.clone())
+    }
+
+    fn interceptors(&self, broker: &Arc<Broker>) -> impl Iterator<Item = Interceptor> + use<'_> {
         let hook: Arc<dyn Hook> = match &self.state {
             State::Loaded(capsule) => capsule.clone(),
             State::External(hook) => Arc::new(ExternalHook::new(broker.clone(), hook.clone())),
@@ -152,7 +124,7 @@ impl Entry {
         self.manifest.iter().flat_map(move |manifest| {
             let capsule: Arc<str> = manifest.capsule.name.as_str().into();
             let order = manifest.runtime.order;
-            let (hook, quarantine) = (hook.clone(), quarantine.clone());
+            let (hook, quarantine) = (hook.clone(), self.quarantine.clone());
             manifest
                 .interceptors
                 .iter()
@@ -169,23 +141,5 @@ impl Entry {
                     quarantine: quarantine.clone(),
                 })
         })
-    }
-}
-
-fn take_name(
-    names: &mut HashMap<String, PathBuf>,
-    place: &Place,
-    manifest: &Manifest,
-) -> Result<(), CapsuleError> {
-    match names.entry(manifest.capsule.name.clone()) {
-        Slot::Vacant(free) => {
-            free.insert(place.manifest.clone());
-            Ok(())
-        }
-        Slot::Occupied(taken) => Err(CapsuleError::NameTaken {
-            name: taken.key().clone(),
-            first: taken.get().clone(),
-            second: place.at(manifest, "capsule.name"),
-        }),
     }
 }

@@ -13,10 +13,10 @@ use capsule_core::{
 };
 use capsule_engine::{Capsule, CapsuleSpec, Engine, Grants, InstanceMode, Limits, ModuleCache};
 use capsule_manifest::{AnsweredBy, Capabilities, Instance, Manifest, Module};
-use sha2::{Digest, Sha256};
 
 use super::{
     CapsuleError,
+    fingerprint::{Digest, Fingerprint, digest},
     generation::State,
     scan::{Place, read_file},
 };
@@ -37,29 +37,35 @@ pub(crate) struct Loader {
     pub(crate) dispatcher: Weak<Dispatcher>,
 }
 
+/// What a capsule is made from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its module; empty where a hook answers.
+    wasm: Vec<u8>,
+    /// Differs from that of any other.
+    pub(crate) fingerprint: Fingerprint,
+}
+
 // === impl Loader ===
 
 impl Loader {
-    /// Loads what answers for `manifest`: its module, or nothing for a hook.
+    /// Reads what the capsule is made from.
     ///
     /// # Errors
     ///
     /// [`CapsuleError`] says what is wrong and where.
-    pub(crate) fn load(&self, place: &Place, manifest: &Manifest) -> Result<State, CapsuleError> {
-        match &manifest.capsule.answered_by {
-            AnsweredBy::Hook { hook } => Ok(State::External(hook.clone())),
-            AnsweredBy::Module(module) => self
-                .load_module(place, manifest, module)
-                .map(|capsule| State::Loaded(Arc::new(capsule))),
-        }
-    }
-
-    fn load_module(
+    pub(crate) fn read(
         &self,
         place: &Place,
         manifest: &Manifest,
-        module: &Module,
-    ) -> Result<Capsule, CapsuleError> {
+        text: Digest,
+    ) -> Result<Source, CapsuleError> {
+        let AnsweredBy::Module(module) = &manifest.capsule.answered_by else {
+            return Ok(Source {
+                wasm: Vec::new(),
+                fingerprint: Fingerprint::new(text, None),
+            });
+        };
         if let Some(key) = not_offered(&manifest.capabilities) {
             return Err(CapsuleError::NotOffered {
                 at: place.at(manifest, &format!("capabilities.{key}")),
@@ -67,17 +73,39 @@ impl Loader {
             });
         }
         let wasm = self.read_module(place, manifest, module)?;
-        check_digest(place, manifest, module, &wasm)?;
+        let found = digest(&wasm);
+        check_digest(place, manifest, module, &found)?;
+        Ok(Source {
+            wasm,
+            fingerprint: Fingerprint::new(text, Some(found)),
+        })
+    }
+
+    /// Makes what answers: a capsule of the module, or nothing for a hook.
+    ///
+    /// # Errors
+    ///
+    /// [`CapsuleError`] says what is wrong and where.
+    pub(crate) fn load(
+        &self,
+        place: &Place,
+        manifest: &Manifest,
+        source: &Source,
+    ) -> Result<State, CapsuleError> {
+        let module = match &manifest.capsule.answered_by {
+            AnsweredBy::Hook { hook } => return Ok(State::External(hook.clone())),
+            AnsweredBy::Module(module) => module,
+        };
         let capsule = self
             .engine
-            .load(&wasm, self.spec(manifest), self.cache.as_ref())
+            .load(&source.wasm, self.spec(manifest), self.cache.as_ref())
             .map_err(|error| CapsuleError::Load {
                 at: place.at(manifest, "capsule.module"),
                 module: module.path.clone(),
                 error,
             })?;
         check_actions(place, manifest, module, &capsule)?;
-        Ok(capsule)
+        Ok(State::Loaded(Arc::new(capsule)))
     }
 
     /// Reads the module, wherever links lead, as long as that is inside of
@@ -187,19 +215,16 @@ fn check_digest(
     place: &Place,
     manifest: &Manifest,
     module: &Module,
-    wasm: &[u8],
+    found: &Digest,
 ) -> Result<(), CapsuleError> {
-    let Some(wanted) = &module.sha256 else {
-        return Ok(());
+    let wanted = match &module.sha256 {
+        Some(wanted) if wanted != found => wanted,
+        _ => return Ok(()),
     };
-    let digest = Sha256::digest(wasm);
-    if digest.as_slice() == wanted {
-        return Ok(());
-    }
     Err(CapsuleError::Digest {
         at: place.at(manifest, "capsule.sha256"),
         module: module.path.clone(),
-        found: hex(&digest),
+        found: hex(found),
         wanted: hex(wanted),
     })
 }

@@ -8,7 +8,10 @@ use std::{
 
 use capsule_manifest::Manifest;
 
-use super::{At, CapsuleError, ScanError};
+use super::{
+    At, CapsuleError, ScanError,
+    fingerprint::{Digest, digest},
+};
 
 const MANIFEST: &str = "Capsule.toml";
 
@@ -26,8 +29,17 @@ pub(crate) struct Place {
 pub(crate) struct Found {
     /// Where it is.
     pub(crate) place: Place,
-    /// What the manifest says.
-    pub(crate) manifest: Result<Manifest, CapsuleError>,
+    /// Its manifest.
+    pub(crate) declared: Result<Declared, CapsuleError>,
+}
+
+/// A manifest that can be read.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    /// What it says.
+    pub(crate) manifest: Manifest,
+    /// The digest of its text.
+    pub(crate) text: Digest,
 }
 
 // === impl Place ===
@@ -76,10 +88,13 @@ pub(crate) fn scan(root: &Path) -> Result<Vec<Found>, ScanError> {
 
 fn read_capsule(dir: PathBuf) -> Found {
     let path = dir.join(MANIFEST);
-    let manifest = match read_file(&path, capsule_manifest::MAX_BYTES as u64) {
-        Ok(bytes) => {
-            Manifest::parse_bytes(&bytes, &path.display().to_string()).map_err(CapsuleError::from)
-        }
+    let declared = match read_file(&path, capsule_manifest::MAX_BYTES as u64) {
+        Ok(bytes) => Manifest::parse_bytes(&bytes, &path.display().to_string())
+            .map(|manifest| Declared {
+                manifest,
+                text: digest(&bytes),
+            })
+            .map_err(CapsuleError::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound && dir.is_dir() => {
             Err(CapsuleError::NoManifest { dir: dir.clone() })
         }
@@ -93,7 +108,7 @@ fn read_capsule(dir: PathBuf) -> Found {
             dir,
             manifest: path,
         },
-        manifest,
+        declared,
     }
 }
 

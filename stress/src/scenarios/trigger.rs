@@ -203,7 +203,7 @@ impl Hook for Asker {
             sleep(THINKS).await;
             if let Some(topic) = self.asks {
                 let gather = Gather {
-                    deadline: DEADLINE,
+                    deadline: Some(DEADLINE),
                     ..Gather::default()
                 };
                 let asked = Instant::now();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, value::RawValue};
 use crate::{hook::Verdict, text::printable};
 
 /// Most bytes of a denial's reason that are kept; the same as of an error
-/// that a guest reports.
+/// that a guest reports. No setting: readers of outcomes rely on it.
 pub const MAX_REASON_BYTES: usize = 512;
 
 /// The answer to a question.

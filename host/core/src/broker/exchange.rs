@@ -22,10 +22,7 @@ use super::{
     Answer, End, HookId, HookName, HookSubscriber, Message, ReplyTo, Request, Responder,
     table::{Listeners, SubscriberId, Table},
 };
-use crate::sync::Mutex;
-
-/// The longest that [`BrokerConfig::deadline`] is taken for.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::{sync::Mutex, wait::LONGEST_WAIT};
 
 /// Puts the questions of callers to the subscribers of hooks.
 #[derive(Debug)]

@@ -15,9 +15,9 @@ use tokio::{
     task::coop::unconstrained,
     time::{Instant, sleep_until},
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
-use super::{Interceptor, config::LONGEST_WAIT, shared::Shared};
+use super::{Interceptor, Meter, config::LONGEST_WAIT, shared::Shared};
 use crate::{
     hook::{Call, ErrorKind, HookError, HookFuture, Verdict},
     observe::{Audit, Category, Record},
@@ -29,6 +29,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) interceptor: &'a Interceptor,
+    /// What is counted of it.
+    pub(super) meter: &'a Meter,
     pub(super) event: &'a Arc<Event>,
     pub(super) payload: &'a Bytes,
     /// The time now.
@@ -146,17 +148,33 @@ impl<'a> Question<'a> {
 
     fn report(self, shared: &Arc<Shared>, error: &HookError) {
         let Self {
-            interceptor, event, ..
+            interceptor,
+            meter,
+            event,
+            ..
         } = self;
-        warn!(
-            capsule = &*interceptor.capsule,
-            action = &*interceptor.action,
-            topic = event.topic.as_str(),
-            event = %event.id,
-            error = error.kind.as_str(),
-            "interceptor failed: {}",
-            error.message,
-        );
+        let interval = shared.config.failure_log_interval;
+        match meter.warnings(error.kind, Instant::now(), interval) {
+            Some(held_back) => warn!(
+                capsule = &*interceptor.capsule,
+                action = &*interceptor.action,
+                topic = event.topic.as_str(),
+                event = %event.id,
+                error = error.kind.as_str(),
+                held_back = (held_back > 0).then_some(held_back),
+                "interceptor failed: {}",
+                error.message,
+            ),
+            None => debug!(
+                capsule = &*interceptor.capsule,
+                action = &*interceptor.action,
+                topic = event.topic.as_str(),
+                event = %event.id,
+                error = error.kind.as_str(),
+                "interceptor failed: {}",
+                error.message,
+            ),
+        }
         shared.tell(Category::Error, || Record::Error {
             event: event.clone(),
             capsule: interceptor.capsule.clone(),

@@ -60,7 +60,9 @@ impl Audience {
             }
         }
         self.waited_for |= subscriber.lanes().is_some();
-        self.smallest_queue = self.smallest_queue.min(subscriber.mailbox().max_bytes.get());
+        self.smallest_queue = self
+            .smallest_queue
+            .min(subscriber.mailbox().max_bytes.get());
     }
 
     /// Whether nobody subscribes.

@@ -1,12 +1,9 @@
 //! The limits of a dispatcher.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
+pub(super) use crate::wait::LONGEST_WAIT;
 use crate::{lane::LaneConfig, mailbox::MailboxConfig, session::SessionConfig};
-
-/// The longest that any wait is taken for: a day. Instants cannot be added to
-/// without end.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The limits of a [`Dispatcher`](super::Dispatcher).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +15,19 @@ pub struct DispatchConfig {
     /// behind earlier events does not count: their own time-outs bound it.
     /// Default 5 s.
     pub chain_deadline: Duration,
+    /// How long a trigger that does not say waits for all replies. Default 5 s.
+    pub trigger_deadline: Duration,
     /// How far an event may be from one that no capsule made. Default 8.
     pub max_hops: u32,
     /// How often at most it is reported that a consumer lags. Default 10 s.
     pub lag_report_interval: Duration,
+    /// How often at most failures of one family, of one action of one capsule,
+    /// are logged as a warning; the others are logged for debugging, and all
+    /// are counted. Default 10 s.
+    pub failure_log_interval: Duration,
+    /// Topics whose route is remembered; each has one place, which the next one
+    /// takes over. A place takes 8 bytes while it is empty. Default 4096.
+    pub cached_topics: NonZeroUsize,
     /// How many sessions may be registered.
     pub sessions: SessionConfig,
     /// The queue of a subscription that does not say otherwise.
@@ -35,8 +41,11 @@ impl Default for DispatchConfig {
         Self {
             lanes: LaneConfig::default(),
             chain_deadline: Duration::from_secs(5),
+            trigger_deadline: Duration::from_secs(5),
             max_hops: 8,
             lag_report_interval: Duration::from_secs(10),
+            failure_log_interval: Duration::from_secs(10),
+            cached_topics: const { NonZeroUsize::new(4096).unwrap() },
             sessions: SessionConfig::default(),
             queue: MailboxConfig::default(),
         }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::StepVerdict;
+use tokio::time::Instant;
+
+use super::{StepVerdict, throttle::Throttle};
 use crate::{
     hook::ErrorKind,
     sync::{AtomicU64, Ordering},
 };
 
 /// Upper ends of the buckets of a [`Histogram`], in microseconds: from what a
-/// reused instance takes to what no hook should.
+/// reused instance takes to what no hook should. Not a setting: whoever adds up
+/// several hosts needs the same ends in each.
 pub const BUCKETS_US: [u64; 12] = [
     1, 4, 16, 64, 256, 1_000, 4_000, 16_000, 64_000, 256_000, 1_000_000, 5_000_000,
 ];
@@ -26,6 +29,7 @@ pub struct Meter {
     skipped: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     durations: Histogram,
+    warnings: [Throttle; ErrorKind::ALL.len()],
 }
 
 /// The totals of a [`Meter`] at one moment.
@@ -81,6 +85,17 @@ impl Meter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         self.durations.add(duration);
+    }
+
+    /// Whether a failure is to be a warning in the log: the first of its family
+    /// in an `interval` is, with how many since the last one were not.
+    pub(super) fn warnings(
+        &self,
+        kind: ErrorKind,
+        now: Instant,
+        interval: Duration,
+    ) -> Option<u64> {
+        self.warnings.get(kind as usize)?.pass(now, interval)
     }
 
     /// The totals now. They are read one after the other, not at one instant.

@@ -21,6 +21,7 @@ mod routing;
 mod run;
 mod shared;
 mod subscription;
+mod throttle;
 mod trigger;
 
 #[cfg(test)]

@@ -198,7 +198,9 @@ impl Chain {
         match event.session() {
             Some(session) if self.per_session => {
                 let scopes = self.lanes.iter().zip(&*self.scopes);
-                scopes.map(|(lane, scope)| lane.of(scope, session)).collect()
+                scopes
+                    .map(|(lane, scope)| lane.of(scope, session))
+                    .collect()
             }
             _ => self.scopes.clone(),
         }

@@ -1,6 +1,6 @@
 //! Where an event goes: the chain of its topic, and those who subscribe to it.
 
-use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+use std::{collections::HashMap, hash::BuildHasher, num::NonZeroUsize, sync::Arc};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use foldhash::fast::RandomState;
@@ -13,11 +13,6 @@ use crate::{
     types::Topic,
 };
 
-/// Topics whose route is remembered, each in the place that its hash gives it:
-/// a publisher who invents topics fills no memory, and takes no more from
-/// others than a look-up.
-const CACHED_TOPICS: usize = 4096;
-
 /// Everything that decides where an event goes, as a snapshot that readers
 /// take without a lock.
 #[derive(Debug)]
@@ -25,6 +20,9 @@ pub(super) struct Routing {
     snapshot: ArcSwap<Snapshot>,
     /// That of the snapshot.
     version: AtomicU64,
+    /// Routes that are remembered, each in the place that its topic's hash gives
+    /// it: a publisher who invents topics fills no memory, and takes no more
+    /// from others than a look-up.
     cache: Box<[ArcSwapOption<Cached>]>,
     /// Something is in the cache.
     is_cached: AtomicBool,
@@ -66,8 +64,9 @@ struct Writer {
 // === impl Routing ===
 
 impl Routing {
-    /// Nothing intercepts and nobody subscribes.
-    pub(super) fn new() -> Self {
+    /// Nothing intercepts and nobody subscribes. The routes of so many topics
+    /// are remembered.
+    pub(super) fn new(cached_topics: NonZeroUsize) -> Self {
         let mut writer = Writer::default();
         let snapshot = Snapshot {
             version: 0,
@@ -77,7 +76,9 @@ impl Routing {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             version: AtomicU64::new(0),
-            cache: (0..CACHED_TOPICS).map(|_| ArcSwapOption::empty()).collect(),
+            cache: (0..cached_topics.get())
+                .map(|_| ArcSwapOption::empty())
+                .collect(),
             is_cached: AtomicBool::new(false),
             hasher: RandomState::default(),
             writer: Mutex::new(writer),

@@ -139,6 +139,7 @@ impl Running {
         let started = progress.now;
         let question = Question {
             interceptor: &stage.interceptor,
+            meter: &stage.meter,
             event: &self.event,
             payload: &progress.payload,
             started,

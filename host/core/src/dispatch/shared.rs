@@ -30,12 +30,12 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(config: DispatchConfig) -> Self {
         Self {
-            config,
-            routing: Routing::new(),
+            routing: Routing::new(config.cached_topics),
             observers: Arc::default(),
             counters: Counters::default(),
             lagging: Lagging::new(config.lag_report_interval),
             tasks: TaskTracker::new(),
+            config,
         }
     }
 

@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// When to stop gathering replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gather {
-    /// How long to wait for all of them, waiting for turns included. Default
-    /// 5 s.
-    pub deadline: Duration,
+    /// How long to wait for all of them, waiting for turns included. `None` is
+    /// what [`DispatchConfig::trigger_deadline`](super::DispatchConfig) says.
+    pub deadline: Option<Duration>,
     /// How many replies are enough; skips and failures do not count. `None`
     /// waits for all.
     pub quorum: Option<NonZeroUsize>,
@@ -92,17 +92,6 @@ pub(super) struct Asks<'a> {
 }
 
 type Answered = (usize, Result<Verdict, HookError>, Duration);
-
-// === impl Gather ===
-
-impl Default for Gather {
-    fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(5),
-            quorum: None,
-        }
-    }
-}
 
 // === impl NoReply ===
 
@@ -170,7 +159,10 @@ impl Asks<'_> {
                 }
             }
         };
-        let in_time = timeout_at(started + gather.deadline.min(LONGEST_WAIT), gathering)
+        let deadline = gather
+            .deadline
+            .unwrap_or(self.shared.config.trigger_deadline);
+        let in_time = timeout_at(started + deadline.min(LONGEST_WAIT), gathering)
             .await
             .is_ok();
         if in_time {
@@ -193,6 +185,7 @@ impl Asks<'_> {
         let started = Instant::now();
         let question = Question {
             interceptor,
+            meter: &stage.meter,
             event: self.event,
             payload: &self.event.payload,
             started,

@@ -1,6 +1,11 @@
 //! Some of the principals, and their lanes: what one lock protects. Pure
 //! state, but for the wakers that it keeps and hands out.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "numbers of what exists come from here; a wrong one is a mistake, not an input"
+)]
+
 use std::{hash::BuildHasher, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
@@ -34,7 +39,7 @@ const KEPT_CAPACITY: usize = 16;
 /// principal as long as it has lanes or anything else under way.
 #[derive(Debug)]
 pub(super) struct Shard<D> {
-    pub(super) tenants: Slab<Tenant<D>>,
+    tenants: Slab<Tenant<D>>,
     by_principal: HashTable<usize>,
     lanes: Slab<Lane>,
     by_scope: HashTable<usize>,
@@ -138,6 +143,19 @@ impl<D> Shard<D> {
         }
     }
 
+    pub(super) fn tenant(&self, tenant: usize) -> &Tenant<D> {
+        &self.tenants[tenant]
+    }
+
+    pub(super) fn tenant_mut(&mut self, tenant: usize) -> &mut Tenant<D> {
+        &mut self.tenants[tenant]
+    }
+
+    /// How many principals there are.
+    pub(super) fn principals(&self) -> usize {
+        self.tenants.len()
+    }
+
     /// Forgets a principal if nobody would miss it.
     pub(super) fn leave_if_idle(&mut self, tenant: usize) {
         if !self.tenants[tenant].is_idle() {
@@ -179,16 +197,15 @@ impl<D> Shard<D> {
         let own_tenant = &self.tenants[tenant];
         if own_tenant.lanes > 0 {
             let full = visit.scopes.iter().find(|scope| {
-                self.lane(tenant, scope).is_some_and(|lane| {
-                    lane.held() >= capacity || !visit.passes(&lane.line, since)
-                })
+                self.lane(tenant, scope)
+                    .is_some_and(|lane| lane.held() >= capacity || !visit.passes(&lane.line, since))
             });
             if let Some(full) = full {
                 return Some(Where::Lane(full.clone()));
             }
         }
-        let outbox_full = own_tenant.outbox.len() >= capacity
-            || !visit.passes(&own_tenant.outbox_line, since);
+        let outbox_full =
+            own_tenant.outbox.len() >= capacity || !visit.passes(&own_tenant.outbox_line, since);
         if visit.delivers && outbox_full {
             return Some(Where::Outbox);
         }

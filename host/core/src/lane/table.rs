@@ -134,7 +134,7 @@ impl<D: Deliver> Lanes<D> {
         }
         self.with_principal(&visit.principal, |at, shard, _| {
             self.enter_now(at, shard, visit).map_err(|place| {
-                let used = shard.tenants[at.tenant].used();
+                let used = shard.tenant(at.tenant).used();
                 self.no_room(visit, &place, used)
             })
         })
@@ -177,7 +177,7 @@ impl<D: Deliver> Lanes<D> {
         let principal = visit.principal.clone();
         self.with_principal(&principal, |at, shard, _| {
             let share = self.config.in_flight_per_principal;
-            let used = shard.tenants[at.tenant].used();
+            let used = shard.tenant(at.tenant).used();
             if used.leaves_no_room_for(visit.bytes, share) {
                 self.room.give_back(visit.bytes);
                 return Err(self.no_room(&visit, &Where::Host, used));
@@ -199,7 +199,7 @@ impl<D: Deliver> Lanes<D> {
     /// How many principals have events under way or wait for room. Takes every
     /// lock in turn.
     pub fn principals(&self) -> usize {
-        self.sum(|shard| shard.tenants.len())
+        self.sum(Shard::principals)
     }
 
     /// What is under way.
@@ -252,8 +252,7 @@ impl<D: Deliver> Lanes<D> {
         ancestors: &[u64],
     ) -> Vec<Option<Refused>> {
         let capacity = self.config.capacity.get();
-        let refuses =
-            |scope| shard.refuses(at.tenant, scope, &self.shared, ancestors, capacity);
+        let refuses = |scope| shard.refuses(at.tenant, scope, &self.shared, ancestors, capacity);
         visit.scopes.iter().map(refuses).collect()
     }
 
@@ -333,7 +332,7 @@ impl<D: Deliver> Lanes<D> {
                 tickets.push(Some(ticket));
             }
         }
-        let tenant = &mut shard.tenants[at.tenant];
+        let tenant = shard.tenant_mut(at.tenant);
         tenant.begin(visit.bytes);
         let held = Held {
             is_solo,

@@ -158,7 +158,9 @@ impl<D: Deliver> Tickets<D> {
             bytes: None,
         };
         let leaving = self.lanes.with(at, |shard, tenant, wakers| {
-            shard.tenants[tenant].fill(Which::Announced, number, Some(ready), wakers)
+            shard
+                .tenant_mut(tenant)
+                .fill(Which::Announced, number, Some(ready), wakers)
         });
         hand_out(&self.lanes, at, Which::Announced, leaving);
     }
@@ -191,7 +193,7 @@ impl<D: Deliver> Tickets<D> {
                 delivery,
                 bytes: ends.then_some(now),
             };
-            let tenant = &mut shard.tenants[tenant];
+            let tenant = shard.tenant_mut(tenant);
             tenant.resize(before, now);
             tenant.fill(Which::Admitted, number, Some(ready), wakers)
         });
@@ -224,7 +226,9 @@ impl<D: Deliver> Tickets<D> {
         let Self { lanes, held, .. } = self;
         if let Some(number) = held.announcement.take() {
             let leaving = lanes.with(at, |shard, tenant, wakers| {
-                shard.tenants[tenant].fill(Which::Announced, number, None, wakers)
+                shard
+                    .tenant_mut(tenant)
+                    .fill(Which::Announced, number, None, wakers)
             });
             hand_out(lanes, at, Which::Announced, leaving);
         }
@@ -234,7 +238,7 @@ impl<D: Deliver> Tickets<D> {
         let (bytes, delivered, settled) = (self.bytes, self.delivered, &mut self.settled);
         let leaving = lanes.with(at, |shard, tenant, wakers| {
             held.give_back(lanes, shard, tenant, wakers);
-            let tenant = &mut shard.tenants[tenant];
+            let tenant = shard.tenant_mut(tenant);
             // What still waits to leave takes the room with it.
             match delivered.and_then(|number| tenant.outbox.waiting(number)) {
                 Some(ready) => {
@@ -354,7 +358,7 @@ impl<D: Deliver> HandingOut<'_, D> {
     /// Takes what leaves next.
     fn next(self) -> Leaving<D> {
         let leaving = self.lanes.with(self.at, |shard, tenant, wakers| {
-            shard.tenants[tenant].go_on(self.which, wakers)
+            shard.tenant_mut(tenant).go_on(self.which, wakers)
         });
         mem::forget(self);
         leaving
@@ -365,7 +369,7 @@ impl<D: Deliver> Drop for HandingOut<'_, D> {
     fn drop(&mut self) {
         let which = self.which;
         self.lanes.with(self.at, |shard, tenant, _| {
-            shard.tenants[tenant].of(which).end();
+            shard.tenant_mut(tenant).of(which).end();
         });
     }
 }

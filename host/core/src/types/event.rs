@@ -12,7 +12,8 @@ use uuid::{Builder, Uuid};
 use super::{Name, Principal, Topic};
 
 /// What an event counts against a budget beside its texts and its payload;
-/// about what it takes in memory, so that empty ones are not free.
+/// about what it takes in memory, so that empty ones are not free. No setting:
+/// it says what a byte of the budgets is, not how many there are.
 pub const ENVELOPE_BYTES: usize = 256;
 
 /// What a publisher hands in: everything but a topic may be left out.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes an id, a session of either kind, a source or a `traceparent` may
-/// have.
+/// have. Part of what a name is, in every host.
 pub const MAX_NAME_BYTES: usize = 256;
 /// A short text from outside that the host passes on without reading it: at
 /// most 256 bytes and no control characters.

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+/// Part of what a principal is, in every host.
 const MAX_BYTES: usize = 64;
 
 /// A tenant: 1 to 64 of `a-z 0-9 _ -`, the first a letter or digit.

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// Most segments a topic or pattern may have.
+/// Most segments a topic or pattern may have. Part of what a topic is, in every
+/// host, and so no setting.
 pub const MAX_SEGMENTS: usize = 16;
 /// Most bytes a topic or pattern may have.
 pub const MAX_TOPIC_BYTES: usize = 256;

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    hangup::Hangups,
     lines::{Line, read_line},
     pipeline::{self, Answer},
     summary::Summary,
@@ -34,7 +35,8 @@ use crate::{
     wire,
 };
 
-/// Lines read ahead, and outcomes waiting to be written.
+/// Lines read ahead, and outcomes waiting to be written: enough that no thread
+/// waits for another at each. How much they may hold is `[input]`'s to say.
 const CHANNEL: usize = 16;
 /// The input's buffer, in bytes.
 const BUFFER: usize = 64 << 10;
@@ -66,12 +68,17 @@ pub(in crate::cli) fn run(args: RunArgs) -> Result<Done> {
     // Opened before the capsules are compiled: a wrong path is said at once.
     let input = open(&args.input)?;
     let metrics = args.metrics.as_deref().map(create).transpose()?;
-    let host = builder.start()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let done = runtime.block_on(filter(host, input, limits, &args, metrics));
+    // Before the capsules are read: what changes while they are is seen, too.
+    let hangups = {
+        let _within = runtime.enter();
+        Hangups::catch().context("cannot catch SIGHUP")?
+    };
+    let host = builder.start()?;
+    let done = runtime.block_on(filter(host, input, limits, &args, metrics, hangups));
     // A thread that still waits for input is not waited for.
     runtime.shutdown_background();
     done
@@ -83,6 +90,7 @@ async fn filter(
     limits: InputSettings,
     args: &RunArgs,
     metrics: Option<File>,
+    hangups: Hangups,
 ) -> Result<Done> {
     let started = Instant::now();
     let bar = progress_bar(&input);
@@ -118,6 +126,7 @@ async fn filter(
     let interrupted = tokio::select! {
         () = answers => false,
         _signal = tokio::signal::ctrl_c() => true,
+        never = hangups.reload(&host) => match never {},
     };
     drop(out);
     // Who has stopped reading the outcomes is not waited for when asked twice.

@@ -4,6 +4,7 @@
 //! takes events in and runs them side by side, a thread writes the outcomes.
 
 mod command;
+mod hangup;
 mod lines;
 mod pipeline;
 mod summary;

@@ -11,6 +11,8 @@ use crate::{
     cli::output::{printable, table},
 };
 
+// The form of a summary for people; numbers are in the metrics.
+
 /// Denials told apart by their reason; more are counted together.
 const REASONS: usize = 1000;
 /// Denials shown.

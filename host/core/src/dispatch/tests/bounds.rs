@@ -112,7 +112,7 @@ async fn a_deadline_may_be_as_long_as_one_likes() {
         ..interceptor("a", keep())
     }]);
     let gather = Gather {
-        deadline: Duration::MAX,
+        deadline: Some(Duration::MAX),
         quorum: None,
     };
     let gathered = dispatcher.trigger(draft(), gather).await.unwrap();

@@ -264,6 +264,7 @@ async fn check(plan: Vec<Planned>, clock: Clock) {
         failures: 3,
         first: Duration::from_millis(20),
         longest: Duration::from_millis(40),
+        ..QuarantineConfig::default()
     }));
     let config = DispatchConfig {
         chain_deadline: Duration::from_millis(60),

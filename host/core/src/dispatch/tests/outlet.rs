@@ -64,7 +64,7 @@ fn triggerer(
         let (outlet, log) = (outlet.clone(), log.clone());
         HookFuture::new(async move {
             let gather = Gather {
-                deadline: Duration::from_millis(ms),
+                deadline: Some(Duration::from_millis(ms)),
                 ..Gather::default()
             };
             let gathered = outlet.trigger(call.event, to, call.payload.clone(), gather);

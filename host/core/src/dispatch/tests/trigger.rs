@@ -22,7 +22,7 @@ fn told(gathered: &Gathered) -> Vec<String> {
 
 fn within(ms: u64) -> Gather {
     Gather {
-        deadline: Duration::from_millis(ms),
+        deadline: Some(Duration::from_millis(ms)),
         ..Gather::default()
     }
 }
@@ -74,6 +74,23 @@ async fn all_are_asked_at_once_and_told_in_the_order_of_the_chain() {
         (1, 0, 5)
     );
     assert_empty(&dispatcher);
+}
+
+/// Rule: every constant has one home in configuration: so has the time of a
+/// trigger that says none.
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_does_not_say_ends_when_the_settings_do() {
+    let config = DispatchConfig {
+        trigger_deadline: Duration::from_millis(70),
+        ..DispatchConfig::default()
+    };
+    let dispatcher = with_config(config, [interceptor("a", Answer::Slow(100))]);
+    let gathered = dispatcher
+        .trigger(draft(), Gather::default())
+        .await
+        .unwrap();
+    assert_eq!(gathered.duration, Duration::from_millis(70));
+    assert_eq!(told(&gathered), ["a:late"]);
 }
 
 /// Rule: with a deadline; partial results say who did not answer, and why.
