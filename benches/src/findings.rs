@@ -37,8 +37,11 @@ pub struct Entry {
     pub name: String,
     /// How many times as long it takes as the first.
     pub ratio: Spread,
-    /// Nanoseconds each time.
+    /// Nanoseconds each time: of this thread where it works alone, else on
+    /// the wall.
     pub ns: Spread,
+    /// Nanoseconds each time on the wall.
+    pub wall: Spread,
 }
 
 /// How long something takes for more and more of something else.
@@ -74,6 +77,7 @@ impl Findings {
             name: entry.to_owned(),
             ratio: samples.ratio(index, 0),
             ns: samples.ns(index),
+            wall: samples.wall(index),
         };
         self.contests.push(Contest {
             name: name.into(),

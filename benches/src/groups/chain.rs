@@ -38,8 +38,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         eight.push(runtime.block_on(raw.instance())?);
     }
     let contestants = vec![
-        Contestant::new("raw `call_async`, once", call(&runtime, &mut one, &payload)),
-        Contestant::new("raw `call_async` of eight instances in turn", |times| {
+        Contestant::on_thread("raw `call_async`, once", call(&runtime, &mut one, &payload)),
+        Contestant::on_thread("raw `call_async` of eight instances in turn", |times| {
             runtime.block_on(async {
                 for _ in 0..times {
                     for instance in &mut eight {
@@ -49,7 +49,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
                 Ok(())
             })
         }),
-        Contestant::new(
+        Contestant::on_thread(
             "host `request`, chain of 8",
             request(&runtime, &host, &draft),
         ),

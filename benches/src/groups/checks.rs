@@ -23,7 +23,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let mut findings = Findings::default();
     let dispatcher = Dispatcher::new(DispatchConfig::default());
     let observers = dispatcher.observers();
-    let contestants = vec![Contestant::new("sixteen checks", |times| {
+    let contestants = vec![Contestant::on_thread("sixteen checks", |times| {
         for _ in 0..times {
             for _ in 0..IN_A_ROW {
                 black_box(black_box(observers).want(black_box(Category::Step)));

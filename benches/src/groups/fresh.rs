@@ -48,10 +48,10 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     for (bytes, figure) in PAYLOADS.into_iter().zip(AGAINST_RAW) {
         let (draft, payload) = (draft(bytes)?, payload(bytes));
         let contestants = vec![
-            Contestant::new("raw instantiate and `call_async`", |times| {
+            Contestant::on_thread("raw instantiate and `call_async`", |times| {
                 runtime.block_on(raw_calls(&raw, &payload, times))
             }),
-            Contestant::new("host `request`, fresh", request(&runtime, &host, &draft)),
+            Contestant::on_thread("host `request`, fresh", request(&runtime, &host, &draft)),
         ];
         let samples = findings.contest(size(bytes), bench.pace(), contestants)?;
         findings.figure(figure.seen(samples.ratio(1, 0)));
@@ -81,14 +81,14 @@ fn on_two_threads(
         async move { raw_calls(&raw, &payload, times).await }
     };
     let contestants = vec![
-        Contestant::new("host, one thread", |times| {
+        Contestant::on_wall("host, one thread", |times| {
             on_threads(&one, times, hosts(1))
         }),
-        Contestant::new("host, two threads", |times| {
+        Contestant::on_wall("host, two threads", |times| {
             on_threads(&two, times, hosts(2))
         }),
-        Contestant::new("raw, one thread", |times| on_threads(&one, times, raws)),
-        Contestant::new("raw, two threads", |times| on_threads(&two, times, raws)),
+        Contestant::on_wall("raw, one thread", |times| on_threads(&one, times, raws)),
+        Contestant::on_wall("raw, two threads", |times| on_threads(&two, times, raws)),
     ];
     let samples = findings.contest("1 KiB, threads", bench.pace(), contestants)?;
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));

@@ -59,7 +59,7 @@ fn principals(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), 
             let drafts = drafts.get(..count).unwrap_or(&drafts);
             (
                 count,
-                Contestant::new(count.to_string(), requests(&runtime, &dispatcher, drafts)),
+                Contestant::on_thread(count.to_string(), requests(&runtime, &dispatcher, drafts)),
             )
         })
         .collect();
@@ -83,7 +83,7 @@ fn capsules(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), Be
         .map(|(count, dispatcher, drafts)| {
             (
                 *count,
-                Contestant::new(count.to_string(), requests(&runtime, dispatcher, drafts)),
+                Contestant::on_thread(count.to_string(), requests(&runtime, dispatcher, drafts)),
             )
         })
         .collect();
@@ -106,7 +106,7 @@ fn patterns(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), Be
         .map(|(count, tree, topics)| {
             (
                 *count,
-                Contestant::new(count.to_string(), lookup::find(tree, topics)),
+                Contestant::on_thread(count.to_string(), lookup::find(tree, topics)),
             )
         })
         .collect();
@@ -128,7 +128,7 @@ fn chain(findings: &mut Findings, pace: Pace) -> Result<(), BenchError> {
         .map(|(length, dispatcher)| {
             (
                 *length,
-                Contestant::new(length.to_string(), requests(&runtime, dispatcher, &draft)),
+                Contestant::on_thread(length.to_string(), requests(&runtime, dispatcher, &draft)),
             )
         })
         .collect();
@@ -154,7 +154,7 @@ fn payload(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), Ben
         .map(|(bytes, draft)| {
             (
                 *bytes,
-                Contestant::new(bytes.to_string(), request(&runtime, &host, draft)),
+                Contestant::on_thread(bytes.to_string(), request(&runtime, &host, draft)),
             )
         })
         .collect();
@@ -172,7 +172,7 @@ fn subscribers(findings: &mut Findings, pace: Pace) -> Result<(), BenchError> {
         .map(|(count, audience)| {
             (
                 *count,
-                Contestant::new(count.to_string(), audience.publish(&runtime, &draft)),
+                Contestant::on_thread(count.to_string(), audience.publish(&runtime, &draft)),
             )
         })
         .collect();
@@ -193,7 +193,7 @@ fn on_more_threads(findings: &mut Findings, pace: Pace) -> Result<(), BenchError
         .iter()
         .map(|(count, runtime)| {
             let (dispatcher, drafts) = (&dispatcher, &drafts);
-            let contestant = Contestant::new(count.to_string(), move |times| {
+            let contestant = Contestant::on_wall(count.to_string(), move |times| {
                 on_threads(runtime, times, |number, times| {
                     let dispatcher = dispatcher.clone();
                     let own = share(drafts, number, *count);

@@ -25,7 +25,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let mut findings = Findings::default();
     let tree = tree(PATTERNS)?;
     let topics = topics(PATTERNS)?;
-    let contestants = vec![Contestant::new("tree", find(&tree, &topics))];
+    let contestants = vec![Contestant::on_thread("tree", find(&tree, &topics))];
     let samples = findings.contest("10,000 patterns", bench.pace(), contestants)?;
     findings.figure(NOT_CACHED.seen(samples.ns(0)));
     Ok(findings)

@@ -37,12 +37,12 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let (one, many) = (dispatcher(1)?, dispatcher(MANY)?);
     let (first, all) = (drafts(1)?, drafts(MANY)?);
     let contestants = vec![
-        Contestant::new("one capsule", requests(&runtime, &one, &first)),
-        Contestant::new(
+        Contestant::on_thread("one capsule", requests(&runtime, &one, &first)),
+        Contestant::on_thread(
             "1,024 capsules, one of them busy",
             requests(&runtime, &many, &first),
         ),
-        Contestant::new(
+        Contestant::on_thread(
             "1,024 capsules, all of them in turn",
             requests(&runtime, &many, &all),
         ),

@@ -59,9 +59,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     for (count, figure) in FIGURES {
         let mut audience = Audience::new(count);
         let contestants = vec![
-            Contestant::new("tokio broadcast", broadcast(count)),
-            Contestant::new("tokio mpsc, one each", mpsc(count)),
-            Contestant::new("host `request`", audience.publish(&runtime, &draft)),
+            Contestant::on_thread("tokio broadcast", broadcast(count)),
+            Contestant::on_thread("tokio mpsc, one each", mpsc(count)),
+            Contestant::on_thread("host `request`", audience.publish(&runtime, &draft)),
         ];
         let name = format!("{count} subscribed, 1 KiB");
         let samples = findings.contest(name, bench.pace(), contestants)?;

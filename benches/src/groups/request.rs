@@ -43,14 +43,14 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         let mut instance = runtime.block_on(raw.instance())?;
         let mut at_once = raw.sync_instance()?;
         let contestants = vec![
-            Contestant::new("raw `call_async`", call(&runtime, &mut instance, &payload)),
-            Contestant::new("raw `call`", |times| {
+            Contestant::on_thread("raw `call_async`", call(&runtime, &mut instance, &payload)),
+            Contestant::on_thread("raw `call`", |times| {
                 for _ in 0..times {
                     at_once.call(black_box(&payload))?;
                 }
                 Ok(())
             }),
-            Contestant::new("host `request`", request(&runtime, &host, &draft)),
+            Contestant::on_thread("host `request`", request(&runtime, &host, &draft)),
         ];
         let samples = findings.contest(size(bytes), bench.pace(), contestants)?;
         if let Some(figure) = figure {

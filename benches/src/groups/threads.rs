@@ -34,7 +34,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         .into_iter()
         .map(|(name, runtime, count)| {
             let (host, drafts) = (&host, &drafts);
-            Contestant::new(name, move |times| {
+            Contestant::on_wall(name, move |times| {
                 on_threads(runtime, times, |number, times| {
                     request_in_turn(host.clone(), share(drafts, number, count), times)
                 })

@@ -23,7 +23,10 @@ pub struct Pace {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples {
     names: Vec<String>,
+    /// By the clock that counts.
     ns: Vec<Vec<f64>>,
+    /// By the clock on the wall.
+    wall: Vec<Vec<f64>>,
 }
 
 /// Measures all of `contestants` in rounds. What they do before the first is
@@ -38,21 +41,26 @@ pub fn contest(pace: Pace, contestants: Vec<Contestant<'_>>) -> Result<Samples, 
     for contestant in &mut contestants {
         times.push(calibrate(pace.turn, contestant)?);
     }
+    let none = vec![Vec::with_capacity(pace.rounds); contestants.len()];
     let mut samples = Samples {
         names: contestants.iter().map(|c| c.name.clone()).collect(),
-        ns: vec![Vec::with_capacity(pace.rounds); contestants.len()],
+        ns: none.clone(),
+        wall: none,
     };
     for round in 0..pace.rounds {
         for index in order(round, contestants.len()) {
-            let (Some(contestant), Some(times), Some(ns)) = (
+            let (Some(contestant), Some(times), Some(ns), Some(wall)) = (
                 contestants.get_mut(index),
                 times.get(index).copied(),
                 samples.ns.get_mut(index),
+                samples.wall.get_mut(index),
             ) else {
                 continue;
             };
             let took = (contestant.run)(times)?;
-            ns.push(took.as_nanos() as f64 / times as f64);
+            let each = |time: Duration| time.as_nanos() as f64 / times as f64;
+            ns.push(each(took.time));
+            wall.push(each(took.wall));
         }
     }
     Ok(samples)
@@ -62,7 +70,7 @@ pub fn contest(pace: Pace, contestants: Vec<Contestant<'_>>) -> Result<Samples, 
 fn calibrate(turn: Duration, contestant: &mut Contestant<'_>) -> Result<u64, BenchError> {
     let mut times = 1;
     loop {
-        let took = (contestant.run)(times)?;
+        let took = (contestant.run)(times)?.time;
         // Long enough to tell, also after the first few that are slow.
         if took * 3 >= turn || times >= MOST_TIMES {
             let fit = turn.as_secs_f64() / took.as_secs_f64().max(1e-9) * times as f64;
@@ -82,18 +90,23 @@ impl Samples {
 
     /// Nanoseconds of contestant number `index` for each time.
     pub fn ns(&self, index: usize) -> Spread {
-        Spread::of(self.of(index).iter().copied())
+        Spread::of(of(&self.ns, index).iter().copied())
+    }
+
+    /// The same by the clock on the wall.
+    pub fn wall(&self, index: usize) -> Spread {
+        Spread::of(of(&self.wall, index).iter().copied())
     }
 
     /// How many times as long `index` takes as `base`, round by round.
     pub fn ratio(&self, index: usize, base: usize) -> Spread {
-        let rounds = self.of(index).iter().zip(self.of(base));
+        let rounds = of(&self.ns, index).iter().zip(of(&self.ns, base));
         Spread::of(rounds.map(|(ns, base)| ns / base))
     }
+}
 
-    fn of(&self, index: usize) -> &[f64] {
-        self.ns.get(index).map(Vec::as_slice).unwrap_or_default()
-    }
+fn of(samples: &[Vec<f64>], index: usize) -> &[f64] {
+    samples.get(index).map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -146,13 +159,15 @@ mod tests {
         let samples = Samples {
             names: vec!["a".into(), "b".into()],
             ns: vec![ns(10.0), ns(20.0)],
+            wall: Vec::new(),
         };
         assert_eq!(samples.ratio(1, 0), Spread::exactly(2.0));
     }
 
     #[test]
     fn an_error_ends_the_contest() {
-        let failing = Contestant::new("a", |_| Err(BenchError::Unexpected { what: "no".into() }));
+        let failing =
+            Contestant::on_wall("a", |_| Err(BenchError::Unexpected { what: "no".into() }));
         let error = contest(PACE, vec![failing]).unwrap_err();
         assert_eq!(error.to_string(), "not as expected: no");
     }

@@ -19,7 +19,8 @@ pub(super) fn report(report: &Report) -> String {
          Ratios come first: both sides of one were measured in the same process, in turns, round \
          by round, so that what else the machine did meets both. Absolute times depend on the \
          machine and its mood. Each number is the median, with the tenth and the ninetieth \
-         percentile of the rounds behind it.\n\n\
+         percentile of the rounds behind it. “Each” is what its thread had of a processor where all is \
+         done on one thread, else, as in the column beside, the time on the wall.\n\n\
          {} of {all} figures are reached.\n\n{}\n![figures](figures.svg)\n",
         report.date.strftime("%Y-%m-%d %H:%M UTC"),
         if report.quick {
@@ -103,15 +104,29 @@ fn group(measured: &Measured) -> String {
 }
 
 fn contest_table(contest: &Contest) -> String {
-    let head = [&contest.name, "ratio", "10% – 90%", "each", "10% – 90%"];
-    let mut rows = Rows::new(&head, "lrrrr");
-    for Entry { name, ratio, ns } in &contest.entries {
+    let head = [
+        &contest.name,
+        "ratio",
+        "10% – 90%",
+        "each",
+        "10% – 90%",
+        "wall",
+    ];
+    let mut rows = Rows::new(&head, "lrrrrr");
+    for Entry {
+        name,
+        ratio,
+        ns,
+        wall,
+    } in &contest.entries
+    {
         rows.add([
             name.clone(),
             Unit::Times.show(ratio.median),
             range(Unit::Times, *ratio),
             Unit::Ns.show(ns.median),
             range(Unit::Ns, *ns),
+            Unit::Ns.show(wall.median),
         ]);
     }
     rows.text

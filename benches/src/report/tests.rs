@@ -23,6 +23,7 @@ fn made_up() -> Report {
         name: name.to_owned(),
         ratio: spread(ratio),
         ns: spread(ns),
+        wall: spread(ns * 2.0),
     };
     let mut findings = Findings::default();
     let ratio = Figure::at_most("request, 1 KiB, against raw", 1.5, Unit::Times);
