@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ThreadTime;
 use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
@@ -21,6 +21,10 @@ use crate::BenchError;
 /// Measures time on the machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
+
+/// Measures the time of the thread that started it.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadWatch(ThreadTime);
 
 /// Where a report comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,11 +53,19 @@ impl Stopwatch {
     }
 }
 
-/// What this thread has had of a processor so far. Time in which others had it
-/// does not count, nor does time spent waiting.
-pub fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+// === impl ThreadWatch ===
+
+impl ThreadWatch {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(ThreadTime::now())
+    }
+
+    /// What this thread has had of a processor since. Time in which others had
+    /// it does not count, nor does time spent waiting.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 // === impl Machine ===

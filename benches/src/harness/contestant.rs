@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     BenchError,
-    machine::{Stopwatch, thread_time},
+    machine::{Stopwatch, ThreadWatch},
 };
 
 type Run<'a> = Box<dyn FnMut(u64) -> Result<Took, BenchError> + 'a>;
@@ -38,11 +38,11 @@ impl<'a> Contestant<'a> {
         mut run: impl FnMut(u64) -> Result<(), BenchError> + 'a,
     ) -> Self {
         Self::measured(name, move |times| {
-            let (watch, before) = (Stopwatch::start(), thread_time());
+            let (wall, own) = (Stopwatch::start(), ThreadWatch::start());
             run(times)?;
             Ok(Took {
-                time: thread_time().saturating_sub(before),
-                wall: watch.elapsed(),
+                time: own.elapsed(),
+                wall: wall.elapsed(),
             })
         })
     }
