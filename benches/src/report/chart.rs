@@ -22,6 +22,8 @@ const MISSED: RGBColor = RGBColor(200, 80, 60);
 const LIMIT: RGBColor = RGBColor(40, 40, 40);
 /// Pixels of one curve.
 const PANEL: (u32, u32) = (420, 280);
+/// Labels on an axis, about.
+const LABELS: usize = 5;
 
 /// Each figure as a bar: how much of its limit it uses.
 pub(super) fn figures(report: &Report) -> Result<String, BenchError> {
@@ -30,11 +32,11 @@ pub(super) fn figures(report: &Report) -> Result<String, BenchError> {
         .iter()
         .flat_map(|g| &g.findings.figures)
         .collect();
-    let height = ROW * (figures.len() as u32 + 2);
+    let height = ROW * (figures.len() as u32 + 3);
     draw((WIDTH, height), |area| {
         let end = figures.len() as f64;
         let mut chart = ChartBuilder::on(area)
-            .x_label_area_size(ROW)
+            .x_label_area_size(ROW * 2)
             .margin_right(ROW)
             .margin_top(ROW / 2)
             .y_label_area_size(NAMES)
@@ -43,6 +45,7 @@ pub(super) fn figures(report: &Report) -> Result<String, BenchError> {
             .configure_mesh()
             .disable_y_mesh()
             .disable_y_axis()
+            .light_line_style(TRANSPARENT)
             .y_labels(0)
             .x_desc("of what is allowed; less is better, 1 is the limit")
             .x_label_formatter(&|x| format!("{x:.1}"))
@@ -66,7 +69,7 @@ fn bar(chart: &mut Chart<'_, '_>, row: f64, figure: &Reached) -> Drawn {
     )])?;
     let seen = figure.unit.show(figure.seen.median);
     let label = text(12, HPos::Right);
-    let name = format!("{}: {seen}", figure.name);
+    let name = format!("{}: {seen}", figure.name.replace('`', ""));
     chart.draw_series([Text::new(name, (-0.02, row + 0.5), label)])?;
     Ok(())
 }
@@ -105,6 +108,8 @@ fn plot(panel: &Area<'_>, curve: &Curve) -> Drawn {
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
+        .x_labels(LABELS)
+        .y_labels(LABELS)
         .x_desc(&curve.of)
         .y_desc(format!("ns, {}", curve.name))
         .x_label_formatter(&short)
