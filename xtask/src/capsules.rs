@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use capsule_build::{BuildOptions, Toolchain};
+use capsule_build::{BuildOptions, TARGET, Toolchain};
 
 use crate::{
     report::{Lines, Report},
@@ -49,6 +49,35 @@ pub(crate) fn build(options: &setup::Options, report: &mut Report) -> Result<Too
 pub(crate) fn build_for_tests(toolchain: &Toolchain, offline: bool) -> Result<()> {
     let out = workspace::test_capsules();
     build_all(&workspace::test_guests()?, &out, toolchain, offline)
+}
+
+/// Builds the capsules that only benchmarks use.
+///
+/// # Errors
+///
+/// One of them does not build.
+pub(crate) fn build_for_benches(toolchain: &Toolchain, offline: bool) -> Result<()> {
+    let out = workspace::bench_capsules();
+    build_all(&workspace::bench_guests()?, &out, toolchain, offline)
+}
+
+/// Builds the plugin that Extism runs in benchmarks, and says where it is.
+///
+/// # Errors
+///
+/// It does not build.
+pub(crate) fn build_plugin(toolchain: &Toolchain, offline: bool) -> Result<PathBuf> {
+    let target = workspace::guest_target();
+    let mut command = toolchain.cargo();
+    command
+        .current_dir(workspace::root())
+        .args(["build", "--release", "--target", TARGET])
+        .args(["--manifest-path", "benches/peers/guest/Cargo.toml"])
+        .arg("--target-dir")
+        .arg(&target)
+        .args(offline.then_some("--offline"));
+    workspace::run(&mut command)?;
+    Ok(target.join(TARGET).join("release/extism_pass.wasm"))
 }
 
 fn build_all(dirs: &[PathBuf], out: &Path, toolchain: &Toolchain, offline: bool) -> Result<()> {

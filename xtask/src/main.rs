@@ -1,5 +1,6 @@
 //! Set-up, demo and tests of the project: `cargo xtask <command>`.
 
+mod bench;
 mod capsules;
 mod demo;
 mod features;
@@ -32,6 +33,8 @@ enum Command {
     Demo(setup::Options),
     /// Put the host's core under load, and say what it claims and what is seen.
     Stress(stress::Options),
+    /// Measure the host, and say which figures it reaches.
+    Bench(bench::Options),
     /// Check and test everything.
     Test(test::Options),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Capsules(options) => capsules::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Stress(options) => stress::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

@@ -52,6 +52,20 @@ pub(crate) fn test_guests() -> Result<Vec<PathBuf>> {
     capsules_in(&root().join("tests/guests"))
 }
 
+/// Where the capsules that only benchmarks use are, one directory each.
+pub(crate) fn bench_capsules() -> PathBuf {
+    root().join("target/bench-capsules")
+}
+
+/// The directories of the capsules that only benchmarks use, sorted.
+///
+/// # Errors
+///
+/// `benches/guests` cannot be read.
+pub(crate) fn bench_guests() -> Result<Vec<PathBuf>> {
+    capsules_in(&root().join("benches/guests"))
+}
+
 /// The directories in `dir` that hold a `Capsule.toml`, sorted.
 ///
 /// # Errors

@@ -1,0 +1,155 @@
+//! Until every subscriber has an event.
+
+use std::hint::black_box;
+
+use capsule_core::{
+    dispatch::{DispatchConfig, Dispatcher, Subscription},
+    mailbox::Received,
+    subscribe::SubscribeOptions,
+    types::Draft,
+};
+use tokio::{
+    runtime::Runtime,
+    sync::{broadcast, mpsc},
+};
+
+use crate::{
+    Bench, BenchError, Findings,
+    figure::{Figure, Unit},
+    fixture::{admitted, draft, payload, single_thread},
+    harness::Contestant,
+};
+
+/// Bytes of a payload.
+const BYTES: usize = 1024;
+/// What a channel has room for.
+const ROOM: usize = 64;
+/// How many subscribe, and what it may cost.
+const FIGURES: [(usize, Figure); 2] = [
+    (
+        1,
+        Figure::at_most(
+            "publish until 1 has it, against broadcast",
+            3.0,
+            Unit::Times,
+        ),
+    ),
+    (
+        100,
+        Figure::at_most(
+            "publish until 100 have it, against broadcast",
+            1.5,
+            Unit::Times,
+        ),
+    ),
+];
+
+/// A host and those who subscribe to it.
+#[derive(Debug)]
+pub(super) struct Audience {
+    dispatcher: Dispatcher,
+    subscriptions: Vec<Subscription>,
+}
+
+/// Runs the group.
+pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
+    let mut findings = Findings::default();
+    let runtime = single_thread()?;
+    let draft = draft(BYTES)?;
+    for (count, figure) in FIGURES {
+        let mut audience = Audience::new(count);
+        let contestants = vec![
+            Contestant::on_thread("tokio broadcast", broadcast(count)),
+            Contestant::on_thread("tokio mpsc, one each", mpsc(count)),
+            Contestant::on_thread("host `request`", audience.publish(&runtime, &draft)),
+        ];
+        let name = format!("{count} subscribed, 1 KiB");
+        let samples = findings.contest(name, bench.pace(), contestants)?;
+        findings.figure(figure.seen(samples.ratio(2, 0)));
+    }
+    findings.note(
+        "All on one thread: who publishes then takes the event out of every queue, so nothing \
+         waits for another thread to wake.",
+    );
+    Ok(findings)
+}
+
+fn broadcast(count: usize) -> impl FnMut(u64) -> Result<(), BenchError> {
+    let payload = payload(BYTES);
+    let (sender, first) = broadcast::channel(ROOM);
+    let mut receivers = vec![first];
+    receivers.extend((1..count).map(|_| sender.subscribe()));
+    move |times| {
+        for _ in 0..times {
+            let sent = sender.send(payload.clone());
+            sent.map_err(BenchError::peer("tokio broadcast"))?;
+            for receiver in &mut receivers {
+                let received = receiver.try_recv();
+                black_box(received.map_err(BenchError::peer("tokio broadcast"))?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mpsc(count: usize) -> impl FnMut(u64) -> Result<(), BenchError> {
+    let payload = payload(BYTES);
+    let mut channels: Vec<_> = (0..count).map(|_| mpsc::channel(ROOM)).collect();
+    move |times| {
+        for _ in 0..times {
+            for (sender, _) in &channels {
+                let sent = sender.try_send(payload.clone());
+                sent.map_err(BenchError::peer("tokio mpsc"))?;
+            }
+            for (_, receiver) in &mut channels {
+                let received = receiver.try_recv();
+                black_box(received.map_err(BenchError::peer("tokio mpsc"))?);
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Audience ===
+
+impl Audience {
+    /// So many, each of which wants everything.
+    pub(super) fn new(count: usize) -> Self {
+        let dispatcher = Dispatcher::new(DispatchConfig::default());
+        let subscribe = |index| {
+            let options = SubscribeOptions::new(&format!("s{index}"));
+            dispatcher.subscribe(options)
+        };
+        Self {
+            subscriptions: (0..count).map(subscribe).collect(),
+            dispatcher,
+        }
+    }
+
+    /// Publishes `draft`, waits for its outcome and has everybody receive it,
+    /// again and again.
+    pub(super) fn publish<'a>(
+        &'a mut self,
+        runtime: &'a Runtime,
+        draft: &'a Draft,
+    ) -> impl FnMut(u64) -> Result<(), BenchError> + 'a {
+        let Self {
+            dispatcher,
+            subscriptions,
+        } = self;
+        move |times| {
+            runtime.block_on(async {
+                for _ in 0..times {
+                    admitted(dispatcher.request(draft.clone()).await?)?;
+                    for subscription in subscriptions.iter_mut() {
+                        match subscription.try_recv() {
+                            Ok(Received::Item(message)) => drop(black_box(message)),
+                            other => return Err(BenchError::unexpected(format!("{other:?}"))),
+                        }
+                    }
+                }
+                Ok(())
+            })
+        }
+    }
+}

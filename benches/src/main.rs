@@ -1,0 +1,128 @@
+//! Measures the host and writes a report.
+
+use std::{
+    env,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use capsule_bench::{Bench, GROUPS, Length, Report, machine::Stopwatch, measure_memory, report};
+use clap::{Parser, builder::PossibleValuesParser};
+
+/// Measures the host and writes a report: Markdown, JSON and charts. The
+/// figures go to standard output as a Markdown table. That a figure is not
+/// reached is no failure.
+#[derive(Debug, Parser)]
+#[command(name = "capsule-bench")]
+struct Cli {
+    /// Measure only this group; may be given several times.
+    #[arg(
+        long = "group",
+        value_name = "NAME",
+        value_parser = PossibleValuesParser::new(GROUPS.map(|group| group.name)),
+    )]
+    groups: Vec<String>,
+    /// List the groups.
+    #[arg(long)]
+    list: bool,
+    /// About a minute, and rough.
+    #[arg(long)]
+    quick: bool,
+    /// Where the report goes.
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    out: PathBuf,
+    /// Where the capsules that are measured are, built.
+    #[arg(long, value_name = "DIR", default_value = "target/bench-capsules")]
+    guests: PathBuf,
+    /// Where the example capsules are, built.
+    #[arg(long, value_name = "DIR", default_value = "target/capsules")]
+    examples: PathBuf,
+    /// The host's binary [default: beside this one].
+    #[arg(long, value_name = "FILE")]
+    host: Option<PathBuf>,
+    /// What the group `memory` has a process of its own do.
+    #[arg(long, hide = true)]
+    measure_memory: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let mut out = io::stdout();
+    if cli.list {
+        for group in GROUPS {
+            writeln!(out, "{:<8} {}", group.name, group.about)?;
+        }
+        return Ok(());
+    }
+    let work = tempfile::tempdir().context("no directory to work in")?;
+    let bench = cli.bench(work.path().to_owned())?;
+    if cli.measure_memory {
+        writeln!(out, "{}", measure_memory(&bench)?)?;
+        return Ok(());
+    }
+    let mut measured = Report::new(bench.length);
+    for group in GROUPS {
+        if cli.wants(group.name) {
+            eprintln!("==> {}: {}", group.name, group.about);
+            let watch = Stopwatch::start();
+            let findings = group
+                .run(&bench)
+                .with_context(|| format!("group `{}`", group.name))?;
+            measured.add(group.name, group.about, watch.elapsed(), findings);
+        }
+    }
+    report::write(&measured, &cli.out)?;
+    writeln!(out, "{}", measured.figures())?;
+    eprintln!("the whole report: {}", cli.out.join("report.md").display());
+    Ok(())
+}
+
+// === impl Cli ===
+
+impl Cli {
+    fn wants(&self, group: &str) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|name| name == group)
+    }
+
+    fn bench(&self, work: PathBuf) -> Result<Bench> {
+        let program = env::current_exe().context("cannot tell where this program is")?;
+        Ok(Bench {
+            length: if self.quick {
+                Length::Quick
+            } else {
+                Length::Full
+            },
+            guests: self.guests.clone(),
+            examples: self.examples.clone(),
+            host: match &self.host {
+                Some(host) => host.clone(),
+                None => program.with_file_name("capsule"),
+            },
+            program,
+            work,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}
