@@ -1,6 +1,7 @@
 //! Set-up, demo and tests of the project: `cargo xtask <command>`.
 
 mod capsules;
+mod counts;
 mod demo;
 mod features;
 mod newborn;
@@ -32,6 +33,9 @@ enum Command {
     Demo(setup::Options),
     /// Put the host's core under load, and say what it claims and what is seen.
     Stress(stress::Options),
+    /// Count what one event costs in instructions and allocations, and compare
+    /// with what it cost before.
+    Counts(counts::Options),
     /// Check and test everything.
     Test(test::Options),
 }
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Command::Capsules(options) => capsules::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Stress(options) => stress::run(&options),
+        Command::Counts(options) => counts::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

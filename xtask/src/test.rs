@@ -1,6 +1,6 @@
 //! What the project's tests are: formatting, lints, documentation, the
-//! capsules, the tests of both workspaces, schedules of threads, fuzz targets,
-//! features, licences.
+//! capsules, the tests of both workspaces, schedules of
+//! threads, fuzz targets, features, licences.
 
 use std::process::Command;
 
@@ -190,7 +190,8 @@ fn licences(report: &mut Report) -> Result<()> {
     })
 }
 
-fn is_pinned() -> bool {
+/// Whether the compiler in use is the one that the project is checked with.
+pub(crate) fn is_pinned() -> bool {
     let version = Command::new("rustc").arg("--version").output();
     version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(PINNED))
 }
