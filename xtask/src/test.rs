@@ -1,5 +1,5 @@
 //! What the project's tests are: formatting, lints, documentation, the
-//! capsules, the tests of both workspaces, schedules of
+//! capsules, the tests of both workspaces, counts for each event, schedules of
 //! threads, fuzz targets, features, licences.
 
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    capsules,
+    capsules, counts,
     features::{self, Selection},
     newborn,
     report::Report,
@@ -56,6 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.step("tests of the host and the SDK", || {
         on_terminal(cargo().args(["test", "--workspace"]))
     })?;
+    counts::check(&counts::Options::default(), &mut report)?;
     report.step("schedules of threads", schedules)?;
     fuzz(&mut report)?;
     report.step("tests of the capsules", || {

@@ -14,10 +14,10 @@
 //!   that there is. Growing a block counts as asking for one of the new size.
 //!
 //! The paths of the core are counted in a release build. Those that meet a
-//! WebAssembly guest have allocations only, and are counted in the profile in
-//! which the tests compile the engine: a release build of it takes longer than
-//! everything else here, and instructions of one that is not optimized say
-//! nothing.
+//! WebAssembly guest have allocations only, counted in the profile in which the
+//! tests compile the engine: a release build of it takes longer than everything
+//! else here, and of what a request allocates the two profiles say the same.
+//! Valgrind does not give the engine the address space that its pool reserves.
 
 mod fixture;
 mod paths;
