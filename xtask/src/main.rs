@@ -2,6 +2,7 @@
 
 mod bench;
 mod capsules;
+mod counts;
 mod demo;
 mod features;
 mod newborn;
@@ -35,6 +36,9 @@ enum Command {
     Stress(stress::Options),
     /// Measure the host, and say which figures it reaches.
     Bench(bench::Options),
+    /// Count what one event costs in instructions and allocations, and compare
+    /// with what it cost before.
+    Counts(counts::Options),
     /// Check and test everything.
     Test(test::Options),
 }
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Stress(options) => stress::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Counts(options) => counts::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

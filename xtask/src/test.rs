@@ -1,6 +1,6 @@
 //! What the project's tests are: formatting, lints, documentation, the
-//! capsules, the tests of both workspaces, schedules of threads, fuzz targets,
-//! features, licences.
+//! capsules, the tests of both workspaces, counts for each event, schedules of
+//! threads, fuzz targets, features, licences.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::{
-    capsules,
+    capsules, counts,
     features::{self, Selection},
     newborn,
     report::Report,
@@ -56,6 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.step("tests of the host and the SDK", || {
         on_terminal(cargo().args(["test", "--workspace"]))
     })?;
+    counts::check(&counts::Options::default(), &mut report)?;
     report.step("schedules of threads", schedules)?;
     fuzz(&mut report)?;
     report.step("tests of the capsules", || {
@@ -190,7 +191,8 @@ fn licences(report: &mut Report) -> Result<()> {
     })
 }
 
-fn is_pinned() -> bool {
+/// Whether the compiler in use is the one that the project is checked with.
+pub(crate) fn is_pinned() -> bool {
     let version = Command::new("rustc").arg("--version").output();
     version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).starts_with(PINNED))
 }

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -115,6 +115,25 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command, and returns what it prints; its messages go to the terminal.
+///
+/// # Errors
+///
+/// It cannot be run, fails, or prints no text.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run `{shown}`"))?;
+    ensure!(
+        output.status.success(),
+        "`{shown}` failed ({})",
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` prints no text"))
+}
+
 /// Whether a command runs and succeeds; what it says is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
@@ -155,5 +174,12 @@ mod tests {
     fn a_failed_command_is_shown_as_it_would_be_typed() {
         let error = run(Command::new("/bin/sh").args(["-c", "exit 3"])).unwrap_err();
         assert_eq!(error.to_string(), "`sh -c exit 3` failed (exit status: 3)");
+    }
+
+    #[test]
+    fn what_a_command_prints_is_its_output_if_it_succeeds() {
+        let sh = |script| output(Command::new("/bin/sh").args(["-c", script]));
+        assert_eq!(sh("echo yes").unwrap(), "yes\n");
+        assert!(sh("echo yes; exit 3").is_err());
     }
 }
