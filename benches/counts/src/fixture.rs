@@ -1,6 +1,6 @@
 //! What the paths have in common: a hook that does nothing, and one event.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use capsule_core::{
@@ -70,7 +70,7 @@ pub(crate) fn topics() -> Result<Vec<Topic>, PathError> {
 
 impl Hook for NoOp {
     fn call<'a>(&'a self, _call: Call<'a>) -> HookFuture<'a> {
-        Box::pin(ready(Ok(Verdict::Continue(None))))
+        HookFuture::ready(Ok(Verdict::Continue(None)))
     }
 }
 

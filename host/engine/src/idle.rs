@@ -1,10 +1,5 @@
 //! Which instance to use next, and which to give up first.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "links lead to what is parked; a wrong one is a mistake, not an input"
-)]
-
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash},
