@@ -9,8 +9,8 @@ use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{
-        CapsuleDir, Installed, Raw, draft, on_threads, payload, request, request_in_turn, share,
-        single_thread, size, threads,
+        CapsuleDir, Installed, NEEDS_TWO_CORES, Raw, draft, on_threads, payload, request,
+        request_in_turn, share, single_thread, size, threads,
     },
     harness::Contestant,
 };
@@ -92,6 +92,7 @@ fn on_two_threads(
     ];
     let samples = findings.contest("1 KiB, threads", bench.pace(), contestants)?;
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));
+    findings.note(NEEDS_TWO_CORES);
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use capsule_core::types::Principal;
 use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
-    fixture::{CapsuleDir, Installed, draft, on_threads, request_in_turn, share, threads},
+    fixture::{
+        CapsuleDir, Installed, NEEDS_TWO_CORES, draft, on_threads, request_in_turn, share, threads,
+    },
     harness::Contestant,
 };
 
@@ -43,5 +45,6 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         .collect();
     let samples = findings.contest("64 principals in turn, 1 KiB", bench.pace(), contestants)?;
     findings.figure(FIGURE.seen(samples.ratio(0, 1)));
+    findings.note(NEEDS_TWO_CORES);
     Ok(findings)
 }
