@@ -27,12 +27,15 @@ pub struct Stopwatch(Instant);
 pub struct ThreadWatch(ThreadTime);
 
 /// Where a report comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor, as it calls itself.
     pub cpu: String,
     /// Threads that run at once.
     pub cores: usize,
+    /// Threads that wanted to run at once, over the last minute: what else
+    /// the machine does.
+    pub load: f64,
     /// The kernel's version.
     pub kernel: String,
     /// The compiler in use.
@@ -77,6 +80,7 @@ impl Machine {
         Self {
             cpu: cpu().unwrap_or_else(unknown),
             cores: thread::available_parallelism().map_or(1, Into::into),
+            load: load().unwrap_or_default(),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
                 .map_or_else(|_| unknown(), |text| text.trim().to_owned()),
             rustc: rustc().unwrap_or_else(unknown),
@@ -88,6 +92,11 @@ fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn load() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 fn rustc() -> Option<String> {

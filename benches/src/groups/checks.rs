@@ -34,5 +34,6 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let samples = findings.contest("no observer", bench.pace(), contestants)?;
     let each = samples.ns(0).scaled(1.0 / f64::from(IN_A_ROW));
     findings.figure(FIGURE.seen(each));
+    findings.note("Whether anybody subscribes to a topic is known from its look-up: see `lookup`.");
     Ok(findings)
 }

@@ -9,8 +9,8 @@ use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{
-        CapsuleDir, Installed, Raw, draft, on_threads, payload, request, request_in_turn, share,
-        single_thread, size, threads,
+        CapsuleDir, Installed, Raw, computing, cores_given, draft, on_threads, payload, request,
+        request_in_turn, share, single_thread, size, threads,
     },
     harness::Contestant,
 };
@@ -80,7 +80,7 @@ fn on_two_threads(
         let (raw, payload) = (raw.clone(), payload.clone());
         async move { raw_calls(&raw, &payload, times).await }
     };
-    let contestants = vec![
+    let mut contestants = vec![
         Contestant::on_wall("host, one thread", |times| {
             on_threads(&one, times, hosts(1))
         }),
@@ -90,8 +90,10 @@ fn on_two_threads(
         Contestant::on_wall("raw, one thread", |times| on_threads(&one, times, raws)),
         Contestant::on_wall("raw, two threads", |times| on_threads(&two, times, raws)),
     ];
+    contestants.extend(computing(&one, &two));
     let samples = findings.contest("1 KiB, threads", bench.pace(), contestants)?;
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));
+    findings.note(cores_given(&samples));
     Ok(())
 }
 

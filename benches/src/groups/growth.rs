@@ -34,11 +34,11 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     principals(&mut findings, bench, pace)?;
     capsules(&mut findings, bench, pace)?;
     patterns(&mut findings, bench, pace)?;
-    chain(&mut findings, pace)?;
+    chain(&mut findings, bench, pace)?;
     if bench.guests.is_dir() {
         payload(&mut findings, bench, pace)?;
     }
-    subscribers(&mut findings, pace)?;
+    subscribers(&mut findings, bench, pace)?;
     on_more_threads(&mut findings, pace)?;
     Ok(findings)
 }
@@ -113,11 +113,11 @@ fn patterns(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), Be
     findings.curve("look-up, not cached", "patterns", pace, contestants)
 }
 
-fn chain(findings: &mut Findings, pace: Pace) -> Result<(), BenchError> {
+fn chain(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), BenchError> {
     let runtime = single_thread()?;
     let draft = [draft(BYTES)?];
     let mut all = Vec::new();
-    for length in amounts(2, 32) {
+    for length in amounts(2, bench.length.pick(32, 32, 4)) {
         let dispatcher = Dispatcher::new(DispatchConfig::default());
         let stage = |index| interceptor(&format!("c{index}"), TOPIC, Arc::new(Pass));
         dispatcher.install((0..length).map(stage).collect::<Result<_, _>>()?);
@@ -161,10 +161,10 @@ fn payload(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), Ben
     findings.curve("event, one capsule", "bytes of payload", pace, contestants)
 }
 
-fn subscribers(findings: &mut Findings, pace: Pace) -> Result<(), BenchError> {
+fn subscribers(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(), BenchError> {
     let runtime = single_thread()?;
     let draft = draft(BYTES)?;
-    let mut all: Vec<_> = amounts(10, 1000)
+    let mut all: Vec<_> = amounts(10, bench.length.pick(1_000, 1_000, 10))
         .map(|count| (count, Audience::new(count)))
         .collect();
     let contestants = all

@@ -5,7 +5,10 @@ use capsule_core::types::Principal;
 use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
-    fixture::{CapsuleDir, Installed, draft, on_threads, request_in_turn, share, threads},
+    fixture::{
+        CapsuleDir, Installed, computing, cores_given, draft, on_threads, request_in_turn, share,
+        threads,
+    },
     harness::Contestant,
 };
 
@@ -40,8 +43,10 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
                 })
             })
         })
+        .chain(computing(&one, &two))
         .collect();
     let samples = findings.contest("64 principals in turn, 1 KiB", bench.pace(), contestants)?;
     findings.figure(FIGURE.seen(samples.ratio(0, 1)));
+    findings.note(cores_given(&samples));
     Ok(findings)
 }

@@ -15,7 +15,7 @@ pub(super) fn report(report: &Report) -> String {
     let (missed, all) = report.missed();
     let mut text = format!(
         "# How fast the host is\n\n\
-         {}{}, capsule {}, {}, {} × {}, Linux {}.\n\n\
+         {}{}, capsule {}, {}, {} × {}, Linux {}, load {:.1} at the start.\n\n\
          Ratios come first: both sides of one were measured in the same process, in turns, round \
          by round, so that what else the machine did meets both. Absolute times depend on the \
          machine and its mood. Each number is the median, with the tenth and the ninetieth \
@@ -33,6 +33,7 @@ pub(super) fn report(report: &Report) -> String {
         machine.cores,
         machine.cpu,
         machine.kernel,
+        machine.load,
         all - missed,
         figures(report),
     );

@@ -56,6 +56,7 @@ fn made_up() -> Report {
         machine: Machine {
             cpu: "Made-up 3000".into(),
             cores: 2,
+            load: 0.5,
             kernel: "6.12".into(),
             rustc: "rustc 1.95.0".into(),
         },
