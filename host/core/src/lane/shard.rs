@@ -269,7 +269,7 @@ impl<D> Shard<D> {
         let Some(Solo::Alone(alone)) = solo.take() else {
             return;
         };
-        let mut tickets = SmallVec::new();
+        let mut tickets = Vec::new();
         for scope in alone.scopes() {
             tickets.push(scope.map(|scope| {
                 let at = self.open(tenant, scope, || true);
@@ -285,7 +285,7 @@ impl<D> Shard<D> {
             Some(Solo::Alone(alone)) => alone.release(index),
             Some(Solo::Joined(tickets)) => {
                 if let Some(ticket) = tickets.get_mut(index).and_then(Option::take) {
-                    self.release(ticket.lane, ticket.number, wakers);
+                    self.release(ticket.lane(), ticket.number, wakers);
                 }
             }
             None => {}
@@ -298,7 +298,7 @@ impl<D> Shard<D> {
             Some(Solo::Alone(mut alone)) => alone.release_all(),
             Some(Solo::Joined(tickets)) => {
                 for ticket in tickets.into_iter().flatten() {
-                    self.release(ticket.lane, ticket.number, wakers);
+                    self.release(ticket.lane(), ticket.number, wakers);
                 }
             }
             None => {}

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::{LaneScope, ticket::Ticket};
 
 /// Most lanes of an event that needs none of its own yet.
@@ -17,7 +15,7 @@ pub(super) enum Solo {
     /// It is alone: its lanes are marks.
     Alone(Alone),
     /// Another one has come: it has a ticket in each lane that it still held.
-    Joined(SmallVec<[Option<Ticket>; 2]>),
+    Joined(Vec<Option<Ticket>>),
 }
 
 /// The lanes of an event that is alone.

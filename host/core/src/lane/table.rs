@@ -3,13 +3,13 @@
 use std::{hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
-use smallvec::SmallVec;
 
 use super::{
     Deliver, LaneScope, NoRoom, Refused, RoomUse, Tickets,
     line::{Line, Place},
     room::Room,
     shard::{Common, Shard, Wakers, Where},
+    tenant::Which,
     ticket::Held,
     wait::Waiting,
 };
@@ -70,8 +70,17 @@ pub struct Visit {
 /// Where a principal is that has anything under way, as long as it has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At {
-    shard: usize,
-    pub(super) tenant: usize,
+    shard: u32,
+    tenant: u32,
+}
+
+// === impl At ===
+
+impl At {
+    /// The principal's number in its shard.
+    pub(super) fn tenant(self) -> usize {
+        self.tenant as usize
+    }
 }
 
 // === impl LaneConfig ===
@@ -134,7 +143,7 @@ impl<D: Deliver> Lanes<D> {
         }
         self.with_principal(&visit.principal, |at, shard, _| {
             self.enter_now(at, shard, visit).map_err(|place| {
-                let used = shard.tenant(at.tenant).used();
+                let used = shard.tenant(at.tenant()).used();
                 self.no_room(visit, &place, used)
             })
         })
@@ -177,12 +186,12 @@ impl<D: Deliver> Lanes<D> {
         let principal = visit.principal.clone();
         self.with_principal(&principal, |at, shard, _| {
             let share = self.config.in_flight_per_principal;
-            let used = shard.tenant(at.tenant).used();
+            let used = shard.tenant(at.tenant()).used();
             if used.leaves_no_room_for(visit.bytes, share) {
                 self.room.give_back(visit.bytes);
                 return Err(self.no_room(&visit, &Where::Host, used));
             }
-            shard.join_solo(at.tenant);
+            shard.join_solo(at.tenant());
             let refused = self.refusals(at, shard, &visit, ancestors);
             let may = visit.scopes.iter().zip(&refused);
             let may = may.filter(|(_, refused)| refused.is_none());
@@ -237,7 +246,7 @@ impl<D: Deliver> Lanes<D> {
     ) -> Result<Tickets<D>, Where> {
         let capacity = self.config.capacity.get();
         let share = self.config.in_flight_per_principal;
-        match shard.obstacle(at.tenant, visit, None, capacity, share) {
+        match shard.obstacle(at.tenant(), visit, None, capacity, share) {
             Some(place) => Err(place),
             None if !self.room.try_take(visit.bytes) => Err(Where::Host),
             None => Ok(self.take(at, shard, visit)),
@@ -252,7 +261,7 @@ impl<D: Deliver> Lanes<D> {
         ancestors: &[u64],
     ) -> Vec<Option<Refused>> {
         let capacity = self.config.capacity.get();
-        let refuses = |scope| shard.refuses(at.tenant, scope, &self.shared, ancestors, capacity);
+        let refuses = |scope| shard.refuses(at.tenant(), scope, &self.shared, ancestors, capacity);
         visit.scopes.iter().map(refuses).collect()
     }
 
@@ -267,12 +276,13 @@ impl<D: Deliver> Lanes<D> {
         // Bits that the shard's own table does not look at.
         let number = (hash >> 32) as usize % SHARDS;
         self.change(number, |shard, wakers| {
+            let tenant = shard.enter(principal, hash);
             let at = At {
-                shard: number,
-                tenant: shard.enter(principal, hash),
+                shard: number as u32,
+                tenant: tenant as u32,
             };
             let result = act(at, shard, wakers);
-            (at.tenant, result)
+            (tenant, result)
         })
     }
 
@@ -283,13 +293,13 @@ impl<D: Deliver> Lanes<D> {
         at: At,
         act: impl FnOnce(&mut Shard<D>, usize, &mut Wakers) -> R,
     ) -> R {
-        self.change(at.shard, |shard, wakers| {
-            (at.tenant, act(shard, at.tenant, wakers))
+        self.change(at.shard as usize, |shard, wakers| {
+            (at.tenant(), act(shard, at.tenant(), wakers))
         })
     }
 
     pub(super) fn shard(&self, at: At) -> &Mutex<Shard<D>> {
-        self.shard_number(at.shard)
+        self.shard_number(at.shard as usize)
     }
 
     #[expect(clippy::indexing_slicing, reason = "there are always that many")]
@@ -323,22 +333,22 @@ impl<D: Deliver> Lanes<D> {
         let entry = self.next_entry();
         let max_lanes = self.config.max_lanes_per_capsule;
         let mut common = Common::new(&self.shared);
-        let mut tickets = SmallVec::new();
-        let is_solo = shard.be_solo(at.tenant, entry, &visit.scopes, max_lanes);
+        let mut tickets = Vec::new();
+        let is_solo = shard.be_solo(at.tenant(), entry, &visit.scopes, max_lanes);
         if !is_solo {
             tickets.reserve(visit.scopes.len());
             for scope in &*visit.scopes {
-                let ticket = shard.push(at.tenant, scope, entry, &mut common, max_lanes);
+                let ticket = shard.push(at.tenant(), scope, entry, &mut common, max_lanes);
                 tickets.push(Some(ticket));
             }
         }
-        let tenant = shard.tenant_mut(at.tenant);
+        let tenant = shard.tenant_mut(at.tenant());
         tenant.begin(visit.bytes);
         let held = Held {
             is_solo,
             tickets,
             began_to_share: common.is_new,
-            announcement: visit.announces.then(|| tenant.announced.push()),
+            announcement: visit.announces.then(|| tenant.of(Which::Announced).push()),
             delivery: visit.delivers.then(|| tenant.outbox.push()),
         };
         Tickets::new(self, Some(at), visit, entry, held)

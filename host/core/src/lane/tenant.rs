@@ -19,8 +19,9 @@ pub(super) struct Tenant<D> {
     pub(super) lanes: usize,
     /// What an event holds that found no lane in use.
     pub(super) solo: Option<Solo>,
-    /// What is shown before its chain runs; each place is filled at once.
-    pub(super) announced: Outbox<Ready<D>>,
+    /// What is shown before its chain runs; each place is filled at once. Made
+    /// for the first that is.
+    announced: Option<Box<Outbox<Ready<D>>>>,
     /// What is delivered when it is admitted.
     pub(super) outbox: Outbox<Ready<D>>,
     pub(super) outbox_line: Line,
@@ -64,7 +65,7 @@ impl<D> Tenant<D> {
             hash,
             lanes: 0,
             solo: None,
-            announced: Outbox::default(),
+            announced: None,
             outbox: Outbox::default(),
             outbox_line: Line::default(),
             room_line: Line::default(),
@@ -78,7 +79,7 @@ impl<D> Tenant<D> {
         self.lanes == 0
             && self.solo.is_none()
             && self.used.events == 0
-            && self.announced.is_idle()
+            && self.announced.as_ref().is_none_or(|outbox| outbox.is_idle())
             && self.outbox.is_idle()
             && self.outbox_line.is_empty()
             && self.room_line.is_empty()
@@ -115,7 +116,7 @@ impl<D> Tenant<D> {
 
     pub(super) fn of(&mut self, which: Which) -> &mut Outbox<Ready<D>> {
         match which {
-            Which::Announced => &mut self.announced,
+            Which::Announced => self.announced.get_or_insert_default(),
             Which::Admitted => &mut self.outbox,
         }
     }

@@ -7,8 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use smallvec::SmallVec;
-
 use super::{
     Deliver, Lanes, Visit,
     queue::Queue,
@@ -41,7 +39,7 @@ pub(super) struct Held {
     /// It found no lane in use: instead of tickets it has what the principal's
     /// entry keeps for it.
     pub(super) is_solo: bool,
-    pub(super) tickets: SmallVec<[Option<Ticket>; 2]>,
+    pub(super) tickets: Vec<Option<Ticket>>,
     pub(super) began_to_share: bool,
     /// Its place among what is announced.
     pub(super) announcement: Option<u64>,
@@ -60,11 +58,12 @@ pub struct LaneTicket<D: Deliver> {
 /// A place in one lane.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    /// The number of the lane.
-    pub(super) lane: usize,
-    /// That of the lane which it really stands in, if that is shared.
-    shared: Option<usize>,
     pub(super) number: u64,
+    /// The number of the lane. Of lanes there are never 2^32: an event takes
+    /// some hundred bytes, and has few.
+    lane: u32,
+    /// That of the lane which it really stands in, if that is shared.
+    shared: Option<u32>,
     /// Nobody stood there before it, so that nobody is asked whose turn it is.
     is_first: bool,
 }
@@ -317,11 +316,15 @@ impl Ticket {
     /// `lane` or of the shared one it stands for.
     pub(super) fn new(lane: usize, shared: Option<usize>, queue: &mut Queue, event: u64) -> Self {
         Self {
-            lane,
-            shared,
+            lane: lane as u32,
+            shared: shared.map(|shared| shared as u32),
             is_first: queue.held() == 0,
             number: queue.push(event),
         }
+    }
+
+    pub(super) fn lane(&self) -> usize {
+        self.lane as usize
     }
 
     async fn turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At) {
@@ -332,8 +335,8 @@ impl Ticket {
 
     fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At, cx: &Context<'_>) -> Poll<()> {
         let (shard, lane) = match self.shared {
-            Some(shared) => (&lanes.shared, shared),
-            None => (lanes.shard(at), self.lane),
+            Some(shared) => (&lanes.shared, shared as usize),
+            None => (lanes.shard(at), self.lane()),
         };
         match shard.lock().poll_turn(lane, self.number, cx.waker()) {
             true => Poll::Ready(()),
@@ -344,10 +347,11 @@ impl Ticket {
     fn give_back<D: Deliver>(self, lanes: &Lanes<D>, shard: &mut Shard<D>, wakers: &mut Wakers) {
         match self.shared {
             Some(shared) => {
-                lanes.shared.lock().release(shared, self.number, wakers);
-                shard.release_shared(self.lane, wakers);
+                let mut common = lanes.shared.lock();
+                common.release(shared as usize, self.number, wakers);
+                shard.release_shared(self.lane(), wakers);
             }
-            None => shard.release(self.lane, self.number, wakers),
+            None => shard.release(self.lane(), self.number, wakers),
         }
     }
 }

@@ -52,7 +52,7 @@ impl<'a, D: Deliver> Waiting<'a, D> {
         } = self.lanes.config;
         let (room, bytes) = (&self.lanes.room, self.visit.bytes);
         let obstacle = shard.obstacle(
-            at.tenant,
+            at.tenant(),
             self.visit,
             own,
             capacity.get(),
@@ -68,7 +68,7 @@ impl<'a, D: Deliver> Waiting<'a, D> {
             if entered {
                 room.accept(&mut self.room);
                 if let Some((_, left)) = self.standing.take() {
-                    shard.leave(at.tenant, &left, wakers);
+                    shard.leave(at.tenant(), &left, wakers);
                 }
                 return Poll::Ready(self.lanes.take(at, shard, self.visit));
             }
@@ -77,16 +77,16 @@ impl<'a, D: Deliver> Waiting<'a, D> {
         if own.is_none_or(|own| own.at != place) {
             let left = self.standing.take().map(|(_, left)| left);
             if let Some(left) = &left {
-                shard.leave(at.tenant, left, wakers);
+                shard.leave(at.tenant(), left, wakers);
                 // Room is not kept while waiting for something else.
                 self.lanes.room.withdraw(&mut self.room);
             }
-            let standing = shard.join(at.tenant, place, left.map(|left| left.since));
+            let standing = shard.join(at.tenant(), place, left.map(|left| left.since));
             self.standing = Some((at, standing));
             return self.advance(at, shard, wakers, cx);
         }
         if let Some(own) = own {
-            shard.keep(at.tenant, own, cx.waker());
+            shard.keep(at.tenant(), own, cx.waker());
         }
         Poll::Pending
     }

@@ -53,6 +53,9 @@ impl Line {
 
     /// How many bytes of room the first needs.
     pub(super) fn first_needs(&self) -> Option<usize> {
+        if self.places.is_empty() {
+            return None;
+        }
         self.places.values().next().map(|first| first.bytes)
     }
 

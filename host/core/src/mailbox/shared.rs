@@ -2,8 +2,6 @@
 
 use std::{fmt, task::Waker};
 
-use smallvec::SmallVec;
-
 use super::{FairQueue, MailboxConfig, state::State};
 use crate::sync::Mutex;
 
@@ -16,9 +14,11 @@ pub(super) struct Shared<T> {
 /// What is to be done once the lock is released, because it runs code that
 /// this module does not know.
 pub(super) struct Afterwards<T> {
-    wake: SmallVec<[Waker; 2]>,
-    drop: SmallVec<[T; 1]>,
-    drop_all: Option<FairQueue<T>>,
+    /// The first to wake: there is one at most, nearly always.
+    wake: Option<Waker>,
+    wake_more: Vec<Waker>,
+    drop: Vec<T>,
+    drop_all: Option<Box<FairQueue<T>>>,
 }
 
 // === impl Shared ===
@@ -34,12 +34,16 @@ impl<T> Shared<T> {
     /// Runs `act` under the lock, and then what it leaves for afterwards.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<T>, &mut Afterwards<T>) -> R) -> R {
         let mut afterwards = Afterwards {
-            wake: SmallVec::new(),
-            drop: SmallVec::new(),
+            wake: None,
+            wake_more: Vec::new(),
+            drop: Vec::new(),
             drop_all: None,
         };
         let result = act(&mut self.state.lock(), &mut afterwards);
-        afterwards.wake.drain(..).for_each(Waker::wake);
+        if let Some(first) = afterwards.wake.take() {
+            first.wake();
+            afterwards.wake_more.drain(..).for_each(Waker::wake);
+        }
         result
     }
 }
@@ -57,7 +61,12 @@ impl<T> fmt::Debug for Shared<T> {
 impl<T> Afterwards<T> {
     /// Wakes these.
     pub(super) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        self.wake.extend(wakers);
+        for waker in wakers {
+            match self.wake {
+                None => self.wake = Some(waker),
+                Some(_) => self.wake_more.push(waker),
+            }
+        }
     }
 
     /// Drops an item.
@@ -67,6 +76,6 @@ impl<T> Afterwards<T> {
 
     /// Drops a whole queue.
     pub(super) fn drop_all(&mut self, queue: FairQueue<T>) {
-        self.drop_all = Some(queue);
+        self.drop_all = Some(Box::new(queue));
     }
 }
