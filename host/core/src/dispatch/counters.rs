@@ -10,12 +10,21 @@ use crate::{
     hook::ErrorKind,
     mailbox::Losses,
     quarantine::Change,
+    striped::Striped,
     sync::{AtomicU64, Ordering},
 };
 
-/// Running totals since the start. Counting is one atomic addition.
+/// Running totals since the start. Counting is one atomic addition, for which
+/// no thread waits for another.
 #[derive(Debug, Default)]
 pub struct Counters {
+    totals: Striped<Totals>,
+    /// Events of the host about itself: one count, which numbers them.
+    own: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Totals {
     published: AtomicU64,
     admitted: AtomicU64,
     answered: AtomicU64,
@@ -31,8 +40,6 @@ pub struct Counters {
     shared_lanes: AtomicU64,
     quarantined: AtomicU64,
     recovered: AtomicU64,
-    /// Events of the host about itself.
-    own: AtomicU64,
     durations: Histogram,
 }
 
@@ -85,65 +92,57 @@ pub struct Snapshot {
 impl Counters {
     /// The totals now. They are read one after the other, not at one instant.
     pub fn snapshot(&self) -> Snapshot {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Snapshot {
-            published: read(&self.published),
-            admitted: read(&self.admitted),
-            answered: read(&self.answered),
-            denied: read(&self.denied),
-            cancelled: read(&self.cancelled),
-            refused: read(&self.refused),
-            steps: read(&self.steps),
-            errors: self.errors.each_ref().map(read),
-            triggered: read(&self.triggered),
-            handed_out: read(&self.handed_out),
-            lost: self.lost.iter().map(read).sum(),
-            lost_by_cause: self.lost.each_ref().map(read),
-            lost_bytes: read(&self.lost_bytes),
-            shared_lanes: read(&self.shared_lanes),
-            quarantined: read(&self.quarantined),
-            recovered: read(&self.recovered),
-            own: read(&self.own),
-            durations: self.durations.snapshot(),
-        }
+        let mut snapshot = Snapshot {
+            own: self.own.load(Ordering::Relaxed),
+            ..Snapshot::default()
+        };
+        self.totals
+            .iter()
+            .for_each(|totals| totals.add_to(&mut snapshot));
+        snapshot
     }
 
     pub(super) fn published(&self) {
-        add(&self.published);
+        add(&self.totals.mine().published);
     }
 
     pub(super) fn refused(&self) {
-        add(&self.refused);
+        add(&self.totals.mine().refused);
     }
 
     pub(super) fn cancelled(&self) {
-        add(&self.cancelled);
+        add(&self.totals.mine().cancelled);
     }
 
     pub(super) fn triggered(&self) {
-        add(&self.triggered);
+        add(&self.totals.mine().triggered);
     }
 
     pub(super) fn handed_out(&self, times: u64) {
-        self.handed_out.fetch_add(times, Ordering::Relaxed);
+        self.totals
+            .mine()
+            .handed_out
+            .fetch_add(times, Ordering::Relaxed);
     }
 
     pub(super) fn lost(&self, lost: &Losses) {
-        for (counter, (_, lost)) in self.lost.iter().zip(lost.by_cause()) {
+        let totals = self.totals.mine();
+        for (counter, (_, lost)) in totals.lost.iter().zip(lost.by_cause()) {
             counter.fetch_add(lost.items, Ordering::Relaxed);
         }
-        self.lost_bytes
+        totals
+            .lost_bytes
             .fetch_add(lost.total().bytes, Ordering::Relaxed);
     }
 
     pub(super) fn shared_lane(&self) {
-        add(&self.shared_lanes);
+        add(&self.totals.mine().shared_lanes);
     }
 
     pub(super) fn quarantine(&self, change: Change) {
         add(match change {
-            Change::Out(_) => &self.quarantined,
-            Change::Back => &self.recovered,
+            Change::Out(_) => &self.totals.mine().quarantined,
+            Change::Back => &self.totals.mine().recovered,
         });
     }
 
@@ -153,21 +152,51 @@ impl Counters {
     }
 
     pub(super) fn decided(&self, decision: &Decision, duration: Duration) {
+        let totals = self.totals.mine();
         add(match decision {
-            Decision::Continue { .. } => &self.admitted,
-            Decision::Final { .. } => &self.answered,
-            Decision::Deny { .. } => &self.denied,
+            Decision::Continue { .. } => &totals.admitted,
+            Decision::Final { .. } => &totals.answered,
+            Decision::Deny { .. } => &totals.denied,
         });
-        self.durations.add(duration);
+        totals.durations.add(duration);
     }
 
     pub(super) fn step(&self, verdict: &StepVerdict) {
-        add(&self.steps);
+        add(&self.totals.mine().steps);
         if let StepVerdict::Error(error) = verdict
-            && let Some(counter) = self.errors.get(error.kind as usize)
+            && let Some(counter) = self.totals.mine().errors.get(error.kind as usize)
         {
             add(counter);
         }
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn add_to(&self, sum: &mut Snapshot) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        sum.published += read(&self.published);
+        sum.admitted += read(&self.admitted);
+        sum.answered += read(&self.answered);
+        sum.denied += read(&self.denied);
+        sum.cancelled += read(&self.cancelled);
+        sum.refused += read(&self.refused);
+        sum.steps += read(&self.steps);
+        for (sum, counter) in sum.errors.iter_mut().zip(&self.errors) {
+            *sum += read(counter);
+        }
+        sum.triggered += read(&self.triggered);
+        sum.handed_out += read(&self.handed_out);
+        for (sum_of_cause, counter) in sum.lost_by_cause.iter_mut().zip(&self.lost) {
+            *sum_of_cause += read(counter);
+            sum.lost += read(counter);
+        }
+        sum.lost_bytes += read(&self.lost_bytes);
+        sum.shared_lanes += read(&self.shared_lanes);
+        sum.quarantined += read(&self.quarantined);
+        sum.recovered += read(&self.recovered);
+        self.durations.add_to(&mut sum.durations);
     }
 }
 

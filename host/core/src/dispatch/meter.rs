@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use super::{StepVerdict, throttle::Throttle};
 use crate::{
     hook::ErrorKind,
+    striped::Striped,
     sync::{AtomicU64, Ordering},
 };
 
-/// Upper ends of the buckets of a [`Histogram`], in microseconds: from what a
+/// Upper ends of the buckets of a [`HistogramSnapshot`], in microseconds: from what a
 /// reused instance takes to what no hook should. Not a setting: whoever adds up
 /// several hosts needs the same ends in each.
 pub const BUCKETS_US: [u64; 12] = [
@@ -22,6 +23,12 @@ pub const BUCKETS_US: [u64; 12] = [
 /// reloads.
 #[derive(Debug, Default)]
 pub struct Meter {
+    totals: Striped<Totals>,
+    warnings: [Throttle; ErrorKind::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Totals {
     continued: AtomicU64,
     changed: AtomicU64,
     answered: AtomicU64,
@@ -29,11 +36,10 @@ pub struct Meter {
     skipped: AtomicU64,
     errors: [AtomicU64; ErrorKind::ALL.len()],
     durations: Histogram,
-    warnings: [Throttle; ErrorKind::ALL.len()],
 }
 
 /// The totals of a [`Meter`] at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MeterSnapshot {
     /// Steps that let the event go on as it was.
     pub continued: u64,
@@ -53,13 +59,13 @@ pub struct MeterSnapshot {
 
 /// How often what took how long.
 #[derive(Debug, Default)]
-pub struct Histogram {
+pub(super) struct Histogram {
     /// One for each of [`BUCKETS_US`], and one for what took longer.
     buckets: [AtomicU64; BUCKETS_US.len() + 1],
     sum_us: AtomicU64,
 }
 
-/// The counts of a [`Histogram`] at one moment.
+/// How often what took how long, up to one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistogramSnapshot {
     /// One for each of [`BUCKETS_US`], and one for what took longer.
@@ -73,18 +79,19 @@ pub struct HistogramSnapshot {
 impl Meter {
     /// Counts one step.
     pub(super) fn count(&self, verdict: &StepVerdict, duration: Duration) {
+        let totals = self.totals.mine();
         let counter = match verdict {
-            StepVerdict::Continue { changed: false } => Some(&self.continued),
-            StepVerdict::Continue { changed: true } => Some(&self.changed),
-            StepVerdict::Final => Some(&self.answered),
-            StepVerdict::Deny { .. } => Some(&self.denied),
-            StepVerdict::Skip => Some(&self.skipped),
-            StepVerdict::Error(error) => self.errors.get(error.kind as usize),
+            StepVerdict::Continue { changed: false } => Some(&totals.continued),
+            StepVerdict::Continue { changed: true } => Some(&totals.changed),
+            StepVerdict::Final => Some(&totals.answered),
+            StepVerdict::Deny { .. } => Some(&totals.denied),
+            StepVerdict::Skip => Some(&totals.skipped),
+            StepVerdict::Error(error) => totals.errors.get(error.kind as usize),
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        self.durations.add(duration);
+        totals.durations.add(duration);
     }
 
     /// Whether a failure is to be a warning in the log: the first of its family
@@ -100,16 +107,28 @@ impl Meter {
 
     /// The totals now. They are read one after the other, not at one instant.
     pub fn snapshot(&self) -> MeterSnapshot {
+        let mut snapshot = MeterSnapshot::default();
+        self.totals
+            .iter()
+            .for_each(|totals| totals.add_to(&mut snapshot));
+        snapshot
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn add_to(&self, sum: &mut MeterSnapshot) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        MeterSnapshot {
-            continued: read(&self.continued),
-            changed: read(&self.changed),
-            answered: read(&self.answered),
-            denied: read(&self.denied),
-            skipped: read(&self.skipped),
-            errors: self.errors.each_ref().map(read),
-            durations: self.durations.snapshot(),
+        sum.continued += read(&self.continued);
+        sum.changed += read(&self.changed);
+        sum.answered += read(&self.answered);
+        sum.denied += read(&self.denied);
+        sum.skipped += read(&self.skipped);
+        for (sum, counter) in sum.errors.iter_mut().zip(&self.errors) {
+            *sum += read(counter);
         }
+        self.durations.add_to(&mut sum.durations);
     }
 }
 
@@ -125,13 +144,12 @@ impl Histogram {
         self.sum_us.fetch_add(us, Ordering::Relaxed);
     }
 
-    /// The counts now.
-    pub fn snapshot(&self) -> HistogramSnapshot {
+    pub(super) fn add_to(&self, sum: &mut HistogramSnapshot) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        HistogramSnapshot {
-            buckets: self.buckets.each_ref().map(read),
-            sum_us: read(&self.sum_us),
+        for (sum, counter) in sum.buckets.iter_mut().zip(&self.buckets) {
+            *sum += read(counter);
         }
+        sum.sum_us += read(&self.sum_us);
     }
 }
 

@@ -33,7 +33,7 @@ pub use self::{
     dispatcher::Dispatcher,
     error::PublishError,
     interceptor::{Interceptor, Mode, OnError, Order},
-    meter::{BUCKETS_US, Histogram, HistogramSnapshot, Meter, MeterSnapshot},
+    meter::{BUCKETS_US, HistogramSnapshot, Meter, MeterSnapshot},
     outcome::{Decision, Outcome, Step, StepVerdict, Steps},
     outlet::{CapsuleOutlet, OutletGrants},
     plan::{Chain, Plan},

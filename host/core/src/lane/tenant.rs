@@ -79,7 +79,10 @@ impl<D> Tenant<D> {
         self.lanes == 0
             && self.solo.is_none()
             && self.used.events == 0
-            && self.announced.as_ref().is_none_or(|outbox| outbox.is_idle())
+            && self
+                .announced
+                .as_ref()
+                .is_none_or(|outbox| outbox.is_idle())
             && self.outbox.is_idle()
             && self.outbox_line.is_empty()
             && self.room_line.is_empty()
