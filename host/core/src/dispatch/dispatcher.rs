@@ -36,6 +36,22 @@ struct Admission {
     visit: Visit,
 }
 
+/// Why an event is not taken in.
+enum Refused {
+    /// It never is.
+    Never(PublishError),
+    /// There is no room now.
+    Now(Box<Waiting>),
+}
+
+/// An event for which there is no room now.
+struct Waiting {
+    draft: Draft,
+    admission: Admission,
+    token: TaskTrackerToken,
+    full: NoRoom,
+}
+
 // === impl Dispatcher ===
 
 impl Dispatcher {
@@ -138,19 +154,11 @@ impl Dispatcher {
     /// # Errors
     ///
     /// [`PublishError::Full`] with the event if there is no room for it.
-    pub fn try_submit(&self, mut draft: Draft) -> Result<Running, PublishError> {
-        let Some(token) = self.shared.token() else {
-            return Err(closed(draft));
-        };
-        let admission = self.admission(&mut draft)?;
-        let full = match self.shared.observers.blocked_by() {
-            Some(observer) => NoRoom::Observer { observer },
-            None => match self.lanes.try_enter(&admission.visit) {
-                Ok(tickets) => return Ok(self.start(draft, admission, tickets, token)),
-                Err(full) => full,
-            },
-        };
-        Err(self.refuse(draft, full))
+    pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
+        self.take_in(draft).map_err(|refused| match refused {
+            Refused::Never(error) => error,
+            Refused::Now(waiting) => self.refuse(waiting.draft, waiting.full),
+        })
     }
 
     /// Takes an event in as soon as there is room for it. Only publishers for
@@ -161,18 +169,13 @@ impl Dispatcher {
     /// # Errors
     ///
     /// All of [`PublishError`] but `Full`.
-    pub async fn submit(&self, mut draft: Draft) -> Result<Running, PublishError> {
-        let Some(token) = self.shared.token() else {
-            return Err(closed(draft));
-        };
-        let admission = self.admission(&mut draft)?;
-        if self.shared.observers.blocks() {
-            // Boxed, like the way into full lanes, so that the future of a
-            // publisher who finds room is small.
-            Box::pin(self.shared.observers.room()).await;
+    pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
+        match self.take_in(draft) {
+            Ok(running) => Ok(running),
+            Err(Refused::Never(error)) => Err(error),
+            // Boxed, so that the future of one who finds room is small.
+            Err(Refused::Now(waiting)) => Ok(Box::pin(self.wait(*waiting)).await),
         }
-        let tickets = self.lanes.enter(&admission.visit).await;
-        Ok(self.start(draft, admission, tickets, token))
     }
 
     /// Publishes and waits for the outcome; waits for room if need be.
@@ -182,7 +185,12 @@ impl Dispatcher {
     ///
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
-        let mut running = self.submit(draft).await?;
+        // As in `submit`, whose future would be another copy of all this.
+        let mut running = match self.take_in(draft) {
+            Ok(running) => running,
+            Err(Refused::Never(error)) => return Err(error),
+            Err(Refused::Now(waiting)) => Box::pin(self.wait(*waiting)).await,
+        };
         Ok(running.run_at_once().await)
     }
 
@@ -297,6 +305,40 @@ impl Dispatcher {
 
     pub(super) fn tell(&self, category: Category, record: impl FnOnce() -> Record) {
         self.shared.tell(category, record);
+    }
+
+    /// Takes an event in now, or says why not.
+    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused> {
+        let Some(token) = self.shared.token() else {
+            return Err(Refused::Never(closed(draft)));
+        };
+        let admission = self.admission(&mut draft).map_err(Refused::Never)?;
+        let full = match self.shared.observers.blocked_by() {
+            Some(observer) => NoRoom::Observer { observer },
+            None => match self.lanes.try_enter(&admission.visit) {
+                Ok(tickets) => return Ok(self.start(draft, admission, tickets, token)),
+                Err(full) => full,
+            },
+        };
+        Err(Refused::Now(Box::new(Waiting {
+            draft,
+            admission,
+            token,
+            full,
+        })))
+    }
+
+    /// Takes an event in as soon as there is room.
+    async fn wait(&self, waiting: Waiting) -> Running {
+        let Waiting {
+            draft,
+            admission,
+            token,
+            ..
+        } = waiting;
+        self.shared.observers.room().await;
+        let tickets = self.lanes.enter(&admission.visit).await;
+        self.start(draft, admission, tickets, token)
     }
 
     /// Whether an event may be taken in, and what its chain needs for that.
