@@ -98,6 +98,12 @@ impl Host {
         self.dispatcher.trigger(draft, gather).await
     }
 
+    /// Whether anything intercepts events on `topic`, or somebody subscribes to
+    /// some of them; see [`Dispatcher::is_heard`].
+    pub fn is_heard(&self, topic: &Topic) -> bool {
+        self.dispatcher.is_heard(topic)
+    }
+
     /// Subscribes to what is handed in from now on: [`Dispatcher::subscribe`].
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription {
         self.dispatcher.subscribe(options)

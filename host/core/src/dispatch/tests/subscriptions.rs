@@ -425,3 +425,17 @@ async fn a_flood_does_not_starve_a_quiet_principal_at_a_subscription() {
         .position(|got| got == "quiet");
     assert!(at.unwrap() < 32, "within the quantum of 4 KiB: {at:?}");
 }
+
+#[tokio::test]
+async fn a_publisher_can_ask_whether_anybody_hears() {
+    let dispatcher = Dispatcher::new(DispatchConfig::default());
+    let [one, other] = ["a.one", "a.other"].map(|text| Topic::new(text).unwrap());
+    assert!(!dispatcher.is_heard(&one));
+    let subscription = dispatcher.subscribe(options("s", "a.one"));
+    assert!(dispatcher.is_heard(&one));
+    assert!(!dispatcher.is_heard(&other));
+    drop(subscription);
+    assert!(!dispatcher.is_heard(&one));
+    dispatcher.install(vec![interceptor("c", Answer::Say(Verdict::Skip))]);
+    assert!(dispatcher.is_heard(&one));
+}
