@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
+use tokio::task::{consume_budget, coop::unconstrained};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
@@ -203,14 +205,17 @@ impl Dispatcher {
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need
-    /// be. The event runs in a task of its own from then on, on the tokio
-    /// runtime that this is called in.
+    /// be. An event that something intercepts, or that waits for a subscriber,
+    /// runs in a task of its own from then on, on the tokio runtime that this
+    /// is called in; any other is delivered when this returns.
     ///
     /// # Errors
     ///
     /// As [`submit`](Self::submit).
     pub async fn publish(&self, draft: Draft) -> Result<(), PublishError> {
-        self.spawn(self.submit(draft).await?);
+        // A publisher in a loop would keep its thread from everybody else.
+        consume_budget().await;
+        self.let_go(self.submit(draft).await?);
         Ok(())
     }
 
@@ -220,7 +225,7 @@ impl Dispatcher {
     ///
     /// As [`try_submit`](Self::try_submit).
     pub fn try_publish(&self, draft: Draft) -> Result<(), PublishError> {
-        self.spawn(self.try_submit(draft)?);
+        self.let_go(self.try_submit(draft)?);
         Ok(())
     }
 
@@ -453,9 +458,15 @@ impl Dispatcher {
         Running::new(self.shared.clone(), event, route, tickets, token)
     }
 
-    fn spawn(&self, running: Running) {
+    /// Runs an event whose outcome nobody waits for: counters, observers and
+    /// logs tell what became of it.
+    fn let_go(&self, running: Running) {
+        if running.is_immediate() {
+            // A task would cost more than the event.
+            let _outcome = unconstrained(running.run()).now_or_never();
+            return;
+        }
         self.shared.tasks.spawn(async move {
-            // Counters, observers and logs tell what became of it.
             let _outcome = running.run().await;
         });
     }

@@ -79,6 +79,12 @@ impl Running {
         &self.event
     }
 
+    /// Whether it has nothing to wait for: nothing intercepts it, and nobody
+    /// whom publishers wait for subscribes to it.
+    pub(super) fn is_immediate(&self) -> bool {
+        self.route.chain.is_empty() && !self.route.audience(View::Admitted).is_waited_for()
+    }
+
     /// Runs the chain to its end, and delivers what is admitted: an event is
     /// in the queue of everybody who subscribes to it when this returns,
     /// unless an earlier one of its principal is still in a chain. Waits for

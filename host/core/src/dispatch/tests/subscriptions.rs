@@ -439,3 +439,19 @@ async fn a_publisher_can_ask_whether_anybody_hears() {
     dispatcher.install(vec![interceptor("c", Answer::Say(Verdict::Skip))]);
     assert!(dispatcher.is_heard(&one));
 }
+
+#[tokio::test]
+async fn what_nothing_intercepts_is_delivered_when_publish_returns() {
+    let dispatcher = Dispatcher::new(DispatchConfig::default());
+    let mut subscription = dispatcher.subscribe(SubscribeOptions::new("s"));
+    for number in 0..1000 {
+        dispatcher.publish(draft()).await.unwrap();
+        let Ok(Received::Item(message)) = subscription.try_recv() else {
+            panic!("event {number} is not there");
+        };
+        assert_eq!(message.event.seq, number);
+    }
+    let counters = dispatcher.counters();
+    assert_eq!((counters.admitted, counters.cancelled), (1000, 0));
+    assert_eq!(dispatcher.principals(), 0);
+}
