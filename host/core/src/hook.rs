@@ -45,7 +45,7 @@ pub struct Call<'a> {
     pub event: &'a Arc<Event>,
     /// The payload after the stages before this one.
     pub payload: &'a Bytes,
-    /// The time now.
+    /// When the call began: just now.
     pub started: Instant,
     /// When the caller stops waiting.
     pub deadline: Instant,

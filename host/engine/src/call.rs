@@ -9,7 +9,7 @@ use std::{
 };
 
 use capsule_core::hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use crate::{
@@ -82,12 +82,13 @@ impl Capsule {
         };
         // Owned by this future until the guest has answered: whatever ends the
         // future earlier drops the instance.
-        let mut live = match kept {
-            Some(live) => live,
-            None => Box::pin(self.make(&call)).await?,
+        let (mut live, now) = match kept {
+            Some(live) => (live, call.started),
+            None => (Box::pin(self.make(&call)).await?, Instant::now()),
         };
         live.store.data_mut().begin(call.event, call.deadline);
-        live.store.set_epoch_deadline(self.first_slice(&call));
+        live.store
+            .set_epoch_deadline(self.first_slice(now, call.deadline));
         let answer = live
             .exports
             .capsule_host_interceptor()
@@ -117,9 +118,9 @@ impl Capsule {
     ///
     /// Most hooks end within the first slice, and so never wait behind others
     /// while their own time runs. It does not go beyond the deadline.
-    fn first_slice(&self, call: &Call<'_>) -> u64 {
+    fn first_slice(&self, now: Instant, deadline: Instant) -> u64 {
         let tick = self.0.engine.0.config.tick;
-        let left = call.deadline.saturating_duration_since(call.started);
+        let left = deadline.saturating_duration_since(now);
         let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
         u64::try_from(ticks).map_or(FIRST_SLICE, |ticks| ticks.clamp(1, FIRST_SLICE))
     }
@@ -151,7 +152,7 @@ impl Capsule {
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(shared.spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
-        store.set_epoch_deadline(self.first_slice(call));
+        store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
         store.call_hook(|mut cx, transition| {
             match transition {
                 CallHook::CallingHost => cx.data_mut().count_host_call(),

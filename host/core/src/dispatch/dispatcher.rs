@@ -289,8 +289,8 @@ impl Dispatcher {
         self.shared.tasks.wait().await;
     }
 
-    /// How many lanes exist: none when nothing is under way. Takes the lock of
-    /// every principal that has events under way in turn.
+    /// How many lanes exist: none when nothing is under way. Takes each
+    /// lock of the lanes in turn.
     pub fn lanes(&self) -> usize {
         self.lanes.count()
     }

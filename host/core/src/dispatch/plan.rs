@@ -120,7 +120,7 @@ impl Plan {
             self.tree.for_each_match(topic, |index| found.push(*index));
         }
         found.sort_unstable();
-        let mut lanes = Vec::new();
+        let mut lanes: Vec<Lane> = Vec::new();
         let mut lane_of = HashMap::new();
         let mut last_use = Vec::new();
         let mut stages = Vec::with_capacity(found.len());
@@ -141,6 +141,11 @@ impl Plan {
                     *new.insert(lanes.len() - 1)
                 }
             };
+            // The strictest wins: of two capsules with one name, of which one
+            // failed, that one must not loosen the order of the other.
+            if let Some(lane) = lanes.get_mut(lane) {
+                lane.per_session &= interceptor.order == Order::Session;
+            }
             if let Some(last) = last_use.get_mut(lane) {
                 *last = stages.len();
             }

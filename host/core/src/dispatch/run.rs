@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use tokio::{task::coop::consume_budget, time::Instant};
+use tokio::{
+    task::coop::{consume_budget, has_budget_remaining},
+    time::Instant,
+};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
@@ -91,18 +94,25 @@ impl Running {
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
     pub async fn run(mut self) -> Outcome {
+        // Where no hook ever waits, a publisher in a loop would keep its
+        // thread from everybody else.
+        consume_budget().await;
         self.run_from(Instant::now()).await
     }
 
     /// As [`run`](Self::run), by whoever has just taken it in.
     pub(super) async fn run_at_once(&mut self) -> Outcome {
-        self.run_from(self.accepted).await
+        let goes_on = has_budget_remaining();
+        consume_budget().await;
+        // The time that others have had in between is not the first hook's.
+        let now = match goes_on {
+            true => self.accepted,
+            false => Instant::now(),
+        };
+        self.run_from(now).await
     }
 
     async fn run_from(&mut self, now: Instant) -> Outcome {
-        // Where no hook ever waits, a publisher in a loop would keep its
-        // thread from everybody else.
-        consume_budget().await;
         let route = self.route.clone();
         let stages = route.chain.stages();
         let mut progress = Progress {
@@ -258,12 +268,10 @@ impl Drop for Running {
 
 impl Sending<'_> {
     async fn send(mut self, message: &Arc<Message>) {
-        let lost = self.subscriber.send(message, self.bytes).await;
+        let pushed = self.subscriber.send(message, self.bytes).await;
         self.is_over = true;
-        if lost.total().is_zero() {
-            self.shared.counters.handed_out(1);
-        }
-        self.shared.lost(self.subscriber, lost);
+        self.shared.counters.handed_out(pushed.is_queued().into());
+        self.shared.lost(self.subscriber, pushed.lost(self.bytes));
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 /// The number of the only principal of the shard with the shared lanes: all
 /// those who have none of their own.
 pub(super) const EVERYBODY: usize = 0;
-/// Idle, a shard keeps memory for so many principals at most.
+/// Idle, a shard keeps memory for so many principals and lanes at most.
 const KEPT_CAPACITY: usize = 16;
 
 /// Some of the principals, and their lanes.
@@ -165,7 +165,8 @@ impl<D> Shard<D> {
         if let Ok(entry) = self.by_principal.find_entry(hash, |at| *at == tenant) {
             entry.remove();
         }
-        if self.tenants.is_empty() && self.tenants.capacity() > KEPT_CAPACITY {
+        let capacity = self.tenants.capacity().max(self.lanes.capacity());
+        if self.tenants.is_empty() && capacity > KEPT_CAPACITY {
             *self = Self::new(self.hasher.clone());
         }
     }
@@ -513,5 +514,17 @@ impl Lane {
 
     fn is(&self, tenant: usize, scope: &LaneScope) -> bool {
         self.tenant == tenant && self.scope == *scope
+    }
+}
+
+#[cfg(test)]
+impl<D> Shard<D> {
+    /// Entries for which memory is kept.
+    pub(super) fn kept(&self) -> (usize, usize, usize) {
+        (
+            self.tenants.capacity(),
+            self.lanes.capacity(),
+            self.by_scope.capacity(),
+        )
     }
 }

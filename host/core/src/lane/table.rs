@@ -30,7 +30,8 @@ pub struct Lanes<D> {
     pub(super) room: Room,
     /// The lanes of those who have none of their own.
     pub(super) shared: Mutex<Shard<D>>,
-    /// Counts the events let in; added to under the lock of their principal.
+    /// Counts the events let in; where their order matters, added to under the
+    /// lock of their principal.
     entries: AtomicU64,
 }
 
@@ -382,5 +383,16 @@ impl<D: Deliver> Lanes<D> {
                 max: self.room.max(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+impl<D> Lanes<D> {
+    /// Entries for which memory is kept.
+    pub(super) fn kept(&self) -> (usize, usize, usize) {
+        self.shards
+            .iter()
+            .map(|shard| shard.lock().kept())
+            .fold((0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2))
     }
 }

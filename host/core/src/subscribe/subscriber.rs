@@ -86,18 +86,15 @@ impl Subscriber {
     }
 
     /// Queues a message as soon as there is room; at once where nobody waits
-    /// for room. Says what was lost.
-    pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Losses {
+    /// for room.
+    pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Pushed {
         let principal = message.event.principal.as_ref();
         match self.sender.reserve(bytes).await {
-            Ok(Some(room)) => {
-                let pushed = self
-                    .sender
-                    .push_reserved(room, principal, bytes, message.clone());
-                pushed.lost(bytes)
-            }
+            Ok(Some(room)) => self
+                .sender
+                .push_reserved(room, principal, bytes, message.clone()),
             // It needs none, or never fits, and is then counted as lost there.
-            Ok(None) | Err(_) => self.push(message, bytes).lost(bytes),
+            Ok(None) | Err(_) => self.push(message, bytes),
         }
     }
 

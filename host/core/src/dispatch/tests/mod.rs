@@ -1,5 +1,6 @@
 //! The rules of dispatching, each quoted by the test that fails without it.
 
+mod audience;
 mod blocking;
 mod bounds;
 mod chain;
@@ -12,6 +13,7 @@ mod own_events;
 mod routing;
 mod subscriptions;
 mod trigger;
+mod turns;
 
 use std::{
     fmt,

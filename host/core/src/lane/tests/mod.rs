@@ -1,6 +1,8 @@
 //! The lanes against a model, step by step and under every schedule that a
 //! random scheduler finds.
 
+#[cfg(not(shuttle))]
+mod mix;
 mod model;
 #[cfg(shuttle)]
 mod schedules;
