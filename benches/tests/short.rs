@@ -20,7 +20,7 @@ fn groups_run_and_their_report_is_written() {
     let mut measured = Report::new(bench.length);
     for (name, figures, curves) in [
         ("native", 2, 0),
-        ("lookup", 1, 0),
+        ("lookup", 2, 0),
         ("publish", 2, 0),
         ("checks", 1, 0),
         ("growth", 0, 6),
