@@ -56,13 +56,13 @@ struct RefusalLine<'a> {
     error: &'a str,
 }
 
-/// The outcome as one line of JSON, without a line end. Durations are in
+/// Writes the outcome as one line of JSON, without a line end. Durations are in
 /// microseconds, to a tenth. Bytes that are no JSON go out as base64.
 ///
 /// # Errors
 ///
 /// None that a caller can cause: the error of the serializer is passed on.
-pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
+pub fn write_outcome(to: &mut Vec<u8>, outcome: &Outcome) -> Result<(), serde_json::Error> {
     let event = &outcome.event;
     let mut line = OutcomeLine {
         id: event.id.to_string(),
@@ -92,17 +92,17 @@ pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
             line.reason = Some(reason);
         }
     }
-    serde_json::to_string(&line)
+    serde_json::to_writer(to, &line)
 }
 
-/// What stands in the place of the outcome of line number `line`, which was
+/// Writes what stands in the place of the outcome of line number `line`, which was
 /// not an event or was not taken in.
 ///
 /// # Errors
 ///
-/// As [`outcome_line`].
-pub fn refusal_line(line: u64, error: &str) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&RefusalLine { line, error })
+/// As [`write_outcome`].
+pub fn write_refusal(to: &mut Vec<u8>, line: u64, error: &str) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(to, &RefusalLine { line, error })
 }
 
 fn step_line(step: &Step) -> StepLine<'_> {
