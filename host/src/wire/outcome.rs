@@ -1,15 +1,19 @@
 //! One line out: what became of an event, or why a line was none.
 
-use std::time::Duration;
+use std::{borrow::Cow, fmt::Display, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use capsule_core::dispatch::{Decision, Outcome, Step, StepVerdict};
-use serde::Serialize;
+use capsule_core::{
+    dispatch::{Decision, Outcome, Step, StepVerdict},
+    types::EventId,
+};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
 struct OutcomeLine<'a> {
-    id: String,
+    #[serde(serialize_with = "shown")]
+    id: &'a EventId,
     topic: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
@@ -21,14 +25,15 @@ struct OutcomeLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<Box<RawValue>>,
+    payload: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<Box<RawValue>>,
+    response: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_base64: Option<String>,
-    steps: Vec<StepLine<'a>>,
+    #[serde(serialize_with = "step_lines")]
+    steps: &'a [Step],
     duration_us: f64,
 }
 
@@ -65,7 +70,7 @@ struct RefusalLine<'a> {
 pub fn write_outcome(to: &mut Vec<u8>, outcome: &Outcome) -> Result<(), serde_json::Error> {
     let event = &outcome.event;
     let mut line = OutcomeLine {
-        id: event.id.to_string(),
+        id: &event.id,
         topic: event.topic.as_str(),
         principal: event.principal.as_ref().map(|p| p.as_str()),
         session: event.session.as_ref().map(|s| s.as_str()),
@@ -76,7 +81,7 @@ pub fn write_outcome(to: &mut Vec<u8>, outcome: &Outcome) -> Result<(), serde_js
         payload_base64: None,
         response: None,
         response_base64: None,
-        steps: outcome.steps.iter().map(step_line).collect(),
+        steps: &outcome.steps,
         duration_us: micros(outcome.duration),
     };
     match &outcome.decision {
@@ -131,8 +136,8 @@ fn step_line(step: &Step) -> StepLine<'_> {
 }
 
 /// The bytes as they are if they are JSON, or else in base64.
-fn json_or_base64(bytes: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
-    match serde_json::from_slice::<Box<RawValue>>(bytes) {
+fn json_or_base64(bytes: &[u8]) -> (Option<Cow<'_, RawValue>>, Option<String>) {
+    match serde_json::from_slice::<&RawValue>(bytes) {
         Ok(json) => (Some(on_one_line(json)), None),
         Err(_) => (None, Some(BASE64_STANDARD.encode(bytes))),
     }
@@ -140,11 +145,22 @@ fn json_or_base64(bytes: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
 
 /// In JSON a raw line end stands between tokens only, where a space does as
 /// well.
-fn on_one_line(json: Box<RawValue>) -> Box<RawValue> {
-    if !json.get().contains(['\n', '\r']) {
-        return json;
+fn on_one_line(json: &RawValue) -> Cow<'_, RawValue> {
+    // Bytes are looked for much faster than characters.
+    let bytes = json.get().as_bytes();
+    if !bytes.contains(&b'\n') && !bytes.contains(&b'\r') {
+        return Cow::Borrowed(json);
     }
-    RawValue::from_string(json.get().replace(['\n', '\r'], " ")).unwrap_or(json)
+    RawValue::from_string(json.get().replace(['\n', '\r'], " "))
+        .map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+fn shown<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+fn step_lines<S: Serializer>(steps: &[Step], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(steps.iter().map(step_line))
 }
 
 fn micros(duration: Duration) -> f64 {
