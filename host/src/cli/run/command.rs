@@ -40,7 +40,7 @@ const BUFFER: usize = 64 << 10;
 const LINES: usize = 64;
 /// As many batches of lines as may be under way at least, so that all stages
 /// have some.
-const BATCHES: usize = 8;
+const BATCHES: usize = 4;
 /// How often the progress bar is drawn.
 const DRAW: Duration = Duration::from_millis(100);
 

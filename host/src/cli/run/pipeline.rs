@@ -66,7 +66,6 @@ struct Unwanted;
 
 /// Takes events in, in order.
 struct Intake {
-    host: Host,
     tasks: TaskTracker,
     /// Lines seen.
     line: u64,
@@ -89,13 +88,12 @@ pub(super) async fn run(
     let tasks = TaskTracker::new();
     let (taken, mut pending) = mpsc::channel(WAITING);
     let intake = Intake {
-        host,
         tasks: tasks.clone(),
         line: 0,
         answers: Vec::new(),
         taken,
     };
-    let _intake = AbortOnDrop(tasks.spawn(intake.run(batches)));
+    let _intake = AbortOnDrop(tasks.spawn(intake.run(host, batches)));
     while let Some(Pending {
         answers,
         room: _room,
@@ -137,14 +135,18 @@ fn failed(line: u64, error: &str) -> Answer {
 // === impl Intake ===
 
 impl Intake {
-    async fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> Result<(), Unwanted> {
+    async fn run(
+        mut self,
+        host: Host,
+        mut batches: mpsc::Receiver<Batch>,
+    ) -> Result<(), Unwanted> {
         while let Some(batch) = batches.recv().await {
             let inline_until = Instant::now() + INLINE;
             self.answers.reserve(batch.drafts.len());
             for draft in batch.drafts {
                 self.line += 1;
                 let answer = match draft {
-                    Ok(draft) => self.take_in(draft, inline_until).await?,
+                    Ok(draft) => self.take_in(&host, draft, inline_until).await?,
                     Err(error) => self.refused(error),
                 };
                 self.answers.push(answer);
@@ -156,10 +158,10 @@ impl Intake {
 
     async fn take_in(
         &mut self,
+        host: &Host,
         draft: Draft,
         inline_until: Instant,
     ) -> Result<PendingAnswer, Unwanted> {
-        let host = self.host.clone();
         let mut submitted = pin!(host.submit(draft));
         let submitted = match unconstrained(submitted.as_mut()).now_or_never() {
             Some(submitted) => submitted,
