@@ -48,17 +48,19 @@ pub(super) fn read_batch(
     most: Most,
 ) -> io::Result<Option<Batch>> {
     let mut kept = Vec::with_capacity(most.bytes);
-    let (mut places, mut read) = (Vec::with_capacity(most.lines), 0);
-    while let Some((place, bytes)) = read_line(input, &mut kept, most.line)? {
+    let Some((first, mut read)) = read_line(input, &mut kept, most.line)? else {
+        return Ok(None);
+    };
+    let mut places = Vec::with_capacity(most.lines);
+    places.push(first);
+    let last_end = input.buffer().iter().rposition(|byte| *byte == b'\n');
+    let until = last_end.map_or(read, |at| read + at as u64 + 1);
+    while read < until && places.len() < most.lines && kept.len() < most.bytes {
+        let Some((place, bytes)) = read_line(input, &mut kept, most.line)? else {
+            break;
+        };
         places.push(place);
         read += bytes;
-        let is_full = places.len() >= most.lines || kept.len() >= most.bytes;
-        if is_full || !input.buffer().contains(&b'\n') {
-            break;
-        }
-    }
-    if places.is_empty() {
-        return Ok(None);
     }
     kept.shrink_to_fit();
     let kept = Bytes::from(kept);

@@ -135,11 +135,7 @@ fn failed(line: u64, error: &str) -> Answer {
 // === impl Intake ===
 
 impl Intake {
-    async fn run(
-        mut self,
-        host: Host,
-        mut batches: mpsc::Receiver<Batch>,
-    ) -> Result<(), Unwanted> {
+    async fn run(mut self, host: Host, mut batches: mpsc::Receiver<Batch>) -> Result<(), Unwanted> {
         while let Some(batch) = batches.recv().await {
             let inline_until = Instant::now() + INLINE;
             self.answers.reserve(batch.drafts.len());
