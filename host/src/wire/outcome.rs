@@ -7,6 +7,7 @@ use capsule_core::{
     dispatch::{Decision, Outcome, Step, StepVerdict},
     types::EventId,
 };
+use memchr::memchr2;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -146,13 +147,7 @@ fn json_or_base64(bytes: &[u8]) -> (Option<Cow<'_, RawValue>>, Option<String>) {
 /// In JSON a raw line end stands between tokens only, where a space does as
 /// well.
 fn on_one_line(json: &RawValue) -> Cow<'_, RawValue> {
-    // All bytes are looked at: that is faster than to stop at one.
-    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    let ends = json
-        .get()
-        .bytes()
-        .fold(false, |ends, byte| ends | is_end(&byte));
-    if !ends {
+    if memchr2(b'\n', b'\r', json.get().as_bytes()).is_none() {
         return Cow::Borrowed(json);
     }
     RawValue::from_string(json.get().replace(['\n', '\r'], " "))

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use memchr::memrchr;
 
 /// One line of the input, without its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub(super) fn read_batch(
     };
     let mut places = Vec::with_capacity(most.lines);
     places.push(first);
-    let last_end = input.buffer().iter().rposition(|byte| *byte == b'\n');
+    let last_end = memrchr(b'\n', input.buffer());
     let until = last_end.map_or(read, |at| read + at as u64 + 1);
     while read < until && places.len() < most.lines && kept.len() < most.bytes {
         let Some((place, bytes)) = read_line(input, &mut kept, most.line)? else {
