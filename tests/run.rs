@@ -13,13 +13,13 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     process::Stdio,
 };
 
 use serde_json::{Value, json};
 
-use support::{Capsules, Ran, capsule};
+use support::{Capsules, Ran, capsule, wat};
 
 fn event(id: usize, principal: &str, payload: Value) -> String {
     json!({"topic": "a.b", "id": id.to_string(), "principal": principal, "payload": payload})
@@ -162,6 +162,79 @@ fn a_reader_that_leaves_ends_the_run_with_a_word_about_it() {
         "{}",
         ran.stderr
     );
+}
+
+/// A capsule that never answers events on `slow`, and lets them pass when its
+/// time is up.
+fn with_slow(capsules: Capsules, timeout_ms: u32) -> Capsules {
+    let manifest = format!(
+        "manifest_version = 1\n[capsule]\nname = \"slow\"\nversion = \"0.1.0\"\n\
+         module = \"slow.wasm\"\n[[interceptor]]\nevent = \"slow\"\naction = \"act\"\n\
+         timeout_ms = {timeout_ms}\n"
+    );
+    let capsules = capsules.with_file("slow/Capsule.toml", manifest);
+    capsules.with_file("slow/slow.wasm", wat::wasm("loop"))
+}
+
+#[test]
+fn slow_events_change_no_order() {
+    let capsules = with_slow(Capsules::new().with("echo", "echo", ""), 5);
+    let line = |n: usize| match n % 40 {
+        9 => "nothing".to_owned(),
+        39 => event(n, &format!("p{}", n % 7), json!(n)).replace("a.b", "slow"),
+        _ => event(n, &format!("p{}", n % 7), json!(n)),
+    };
+    let input: Vec<_> = (0..1000).map(line).collect();
+
+    let ran = capsules.run(input.join("\n").as_bytes());
+
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let outcomes = ran.outcomes();
+    assert_eq!(outcomes.len(), 1000);
+    for (n, outcome) in outcomes.iter().enumerate() {
+        match n % 40 {
+            9 => assert_eq!(outcome["line"], n + 1),
+            _ => assert_eq!(outcome["id"], n.to_string()),
+        }
+        if n % 40 == 39 {
+            let mut steps = outcome["steps"].as_array().unwrap().iter();
+            assert!(steps.any(|step| step["verdict"] == "error"), "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_waits_for_no_line_behind_its_own() {
+    let capsules = with_slow(Capsules::new(), 600_000);
+    let mut child = capsule(&["run", "--no-cache", "--capsules"])
+        .arg(capsules.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut answer = || {
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    let quick = |n| event(n, "alice", json!({}));
+    let slow = event(4, "mallory", json!({})).replace("a.b", "slow");
+
+    write!(stdin, "{}\nnothing\n{}", quick(0), quick(2)).unwrap();
+    assert_eq!(answer()["id"], "0");
+    assert_eq!(answer()["line"], 2, "the end of the third line is to come");
+    write!(stdin, "\n{}\n{slow}\n{}\n", quick(3), quick(5)).unwrap();
+    assert_eq!(answer()["id"], "2");
+    assert_eq!(answer()["id"], "3");
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "the one behind is not answered yet");
 }
 
 #[test]

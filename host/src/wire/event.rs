@@ -110,34 +110,35 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
     <&RawValue>::deserialize(from).map(Some)
 }
 
-/// Reads one line, without its line end.
+/// Reads one line, without its line end. A payload that is JSON is a part of
+/// `line`, which stays in memory as long as it does.
 ///
 /// # Errors
 ///
 /// [`EventLineError`] says what is wrong with it.
-pub fn parse_event(line: &[u8]) -> Result<Draft, EventLineError> {
-    let line = str::from_utf8(line).map_err(|error| EventLineError::NotUtf8 {
+pub fn parse_event(bytes: &Bytes) -> Result<Draft, EventLineError> {
+    let line = str::from_utf8(bytes).map_err(|error| EventLineError::NotUtf8 {
         at: error.valid_up_to(),
     })?;
     if line.trim_ascii().is_empty() {
         return Err(EventLineError::Empty);
     }
     match serde_json::from_str(line) {
-        Ok(event) => own(event),
+        Ok(event) => own(bytes, event),
         // Only a line that is not of the host's own shape is looked at twice.
         Err(error) => match serde_json::from_str(line) {
             Ok(Kind {
                 specversion: Some(_),
-            }) => cloud_event(serde_json::from_str(line)?),
+            }) => cloud_event(bytes, serde_json::from_str(line)?),
             _ => Err(error.into()),
         },
     }
 }
 
-fn own(event: EventLine<'_>) -> Result<Draft, EventLineError> {
+fn own(line: &Bytes, event: EventLine<'_>) -> Result<Draft, EventLineError> {
     let payload = match (event.payload, event.payload_base64) {
         (Some(_), Some(_)) => return Err(EventLineError::TwoPayloads("payload")),
-        (Some(json), None) => Bytes::copy_from_slice(json.get().as_bytes()),
+        (Some(json), None) => line.slice_ref(json.get().as_bytes()),
         (None, Some(text)) => base64("payload_base64", &text)?,
         (None, None) => Bytes::new(),
     };
@@ -151,7 +152,7 @@ fn own(event: EventLine<'_>) -> Result<Draft, EventLineError> {
         .with_traceparent(name("traceparent", event.traceparent)?))
 }
 
-fn cloud_event(event: CloudEvent<'_>) -> Result<Draft, EventLineError> {
+fn cloud_event(line: &Bytes, event: CloudEvent<'_>) -> Result<Draft, EventLineError> {
     if event.specversion != "1.0" {
         return Err(EventLineError::SpecVersion {
             found: event.specversion,
@@ -160,7 +161,7 @@ fn cloud_event(event: CloudEvent<'_>) -> Result<Draft, EventLineError> {
     let is_json = event.datacontenttype.as_deref().is_none_or(is_json);
     let payload = match (event.data, event.data_base64) {
         (Some(_), Some(_)) => return Err(EventLineError::TwoPayloads("data")),
-        (Some(data), None) if is_json => Bytes::copy_from_slice(data.get().as_bytes()),
+        (Some(data), None) if is_json => line.slice_ref(data.get().as_bytes()),
         // Data of another type is carried as a JSON string that holds it.
         (Some(data), None) => serde_json::from_str::<String>(data.get())?.into(),
         (None, Some(text)) => base64("data_base64", &text)?,
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<capsule_core::types::Event, String> {
-        parse_event(line.as_bytes())
+        parse_event(&Bytes::copy_from_slice(line.as_bytes()))
             .map(|draft| draft.into_event(0))
             .map_err(|error| error.to_string())
     }
@@ -334,7 +335,7 @@ mod tests {
         let late = read(r#"{"topic":"a","time":"yesterday"}"#).unwrap_err();
         assert!(late.starts_with("`time` is not an RFC 3339 time"), "{late}");
         assert_eq!(
-            parse_event(b"{\"topic\":\"\xff\"}")
+            parse_event(&Bytes::from_static(b"{\"topic\":\"\xff\"}"))
                 .unwrap_err()
                 .to_string(),
             "byte 10 of the line is not UTF-8"

@@ -5,5 +5,5 @@ mod outcome;
 
 pub use self::{
     event::{EventLineError, parse_event},
-    outcome::{outcome_line, refusal_line},
+    outcome::{write_outcome, write_refusal},
 };

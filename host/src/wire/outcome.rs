@@ -1,15 +1,20 @@
 //! One line out: what became of an event, or why a line was none.
 
-use std::time::Duration;
+use std::{borrow::Cow, fmt::Display, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use capsule_core::dispatch::{Decision, Outcome, Step, StepVerdict};
-use serde::Serialize;
+use capsule_core::{
+    dispatch::{Decision, Outcome, Step, StepVerdict},
+    types::EventId,
+};
+use memchr::memchr2;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 #[derive(Serialize)]
 struct OutcomeLine<'a> {
-    id: String,
+    #[serde(serialize_with = "shown")]
+    id: &'a EventId,
     topic: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
@@ -21,14 +26,15 @@ struct OutcomeLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<Box<RawValue>>,
+    payload: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<Box<RawValue>>,
+    response: Option<Cow<'a, RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_base64: Option<String>,
-    steps: Vec<StepLine<'a>>,
+    #[serde(serialize_with = "step_lines")]
+    steps: &'a [Step],
     duration_us: f64,
 }
 
@@ -56,16 +62,16 @@ struct RefusalLine<'a> {
     error: &'a str,
 }
 
-/// The outcome as one line of JSON, without a line end. Durations are in
+/// Writes the outcome as one line of JSON, without a line end. Durations are in
 /// microseconds, to a tenth. Bytes that are no JSON go out as base64.
 ///
 /// # Errors
 ///
 /// None that a caller can cause: the error of the serializer is passed on.
-pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
+pub fn write_outcome(to: &mut Vec<u8>, outcome: &Outcome) -> Result<(), serde_json::Error> {
     let event = &outcome.event;
     let mut line = OutcomeLine {
-        id: event.id.to_string(),
+        id: &event.id,
         topic: event.topic.as_str(),
         principal: event.principal.as_ref().map(|p| p.as_str()),
         session: event.session.as_ref().map(|s| s.as_str()),
@@ -76,7 +82,7 @@ pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
         payload_base64: None,
         response: None,
         response_base64: None,
-        steps: outcome.steps.iter().map(step_line).collect(),
+        steps: &outcome.steps,
         duration_us: micros(outcome.duration),
     };
     match &outcome.decision {
@@ -92,17 +98,17 @@ pub fn outcome_line(outcome: &Outcome) -> Result<String, serde_json::Error> {
             line.reason = Some(reason);
         }
     }
-    serde_json::to_string(&line)
+    serde_json::to_writer(to, &line)
 }
 
-/// What stands in the place of the outcome of line number `line`, which was
+/// Writes what stands in the place of the outcome of line number `line`, which was
 /// not an event or was not taken in.
 ///
 /// # Errors
 ///
-/// As [`outcome_line`].
-pub fn refusal_line(line: u64, error: &str) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&RefusalLine { line, error })
+/// As [`write_outcome`].
+pub fn write_refusal(to: &mut Vec<u8>, line: u64, error: &str) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(to, &RefusalLine { line, error })
 }
 
 fn step_line(step: &Step) -> StepLine<'_> {
@@ -131,8 +137,8 @@ fn step_line(step: &Step) -> StepLine<'_> {
 }
 
 /// The bytes as they are if they are JSON, or else in base64.
-fn json_or_base64(bytes: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
-    match serde_json::from_slice::<Box<RawValue>>(bytes) {
+fn json_or_base64(bytes: &[u8]) -> (Option<Cow<'_, RawValue>>, Option<String>) {
+    match serde_json::from_slice::<&RawValue>(bytes) {
         Ok(json) => (Some(on_one_line(json)), None),
         Err(_) => (None, Some(BASE64_STANDARD.encode(bytes))),
     }
@@ -140,11 +146,20 @@ fn json_or_base64(bytes: &[u8]) -> (Option<Box<RawValue>>, Option<String>) {
 
 /// In JSON a raw line end stands between tokens only, where a space does as
 /// well.
-fn on_one_line(json: Box<RawValue>) -> Box<RawValue> {
-    if !json.get().contains(['\n', '\r']) {
-        return json;
+fn on_one_line(json: &RawValue) -> Cow<'_, RawValue> {
+    if memchr2(b'\n', b'\r', json.get().as_bytes()).is_none() {
+        return Cow::Borrowed(json);
     }
-    RawValue::from_string(json.get().replace(['\n', '\r'], " ")).unwrap_or(json)
+    RawValue::from_string(json.get().replace(['\n', '\r'], " "))
+        .map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+fn shown<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+fn step_lines<S: Serializer>(steps: &[Step], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(steps.iter().map(step_line))
 }
 
 fn micros(duration: Duration) -> f64 {

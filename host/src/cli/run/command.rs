@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, IsTerminal, Write},
+    io::{self, BufReader, IsTerminal, Read, Write},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -12,49 +12,50 @@ use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::{
     runtime::Handle,
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{AcquireError, Semaphore, mpsc},
     time::Instant,
 };
 
 use super::{
     hangup::Hangups,
-    lines::{Line, read_line},
-    pipeline::{self, Answer},
+    lines::{Line, Most, read_batch},
+    pipeline::{self, Batch, Room},
     summary::Summary,
-    text,
-    write::write_lines,
+    write::{Written, write_answers},
 };
 use crate::{
-    Host,
-    cli::{
-        args::{Format, RunArgs},
-        command::Done,
-        logs,
-    },
+    Draft, Host,
+    cli::{args::RunArgs, command::Done, logs},
     config::InputSettings,
     wire,
 };
 
-/// Lines read ahead, and outcomes waiting to be written: enough that no thread
-/// waits for another at each. How much they may hold is `[input]`'s to say.
-const CHANNEL: usize = 16;
-/// The input's buffer, in bytes.
+/// Batches read ahead, and such of outcomes waiting to be written: enough that
+/// no thread waits for another at each. How much they may hold is `[input]`'s
+/// to say.
+const CHANNEL: usize = 4;
+/// The input's buffer and a batch of lines, in bytes.
 const BUFFER: usize = 64 << 10;
+/// Lines of a batch.
+const LINES: usize = 64;
+/// As many batches of lines as may be under way at least, so that all stages
+/// have some.
+const BATCHES: usize = 4;
 /// How often the progress bar is drawn.
 const DRAW: Duration = Duration::from_millis(100);
 
 /// Where the events come from.
 struct Input {
-    reader: Box<dyn BufRead + Send>,
+    reader: BufReader<Box<dyn Read + Send>>,
     /// Its size in bytes, where it is known.
     size: Option<u64>,
 }
 
 /// Room for lines whose outcome is not written yet.
-struct Room {
-    bytes: u32,
-    free: Arc<Semaphore>,
-    max_line: usize,
+struct Rooms {
+    limits: InputSettings,
+    events: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
 }
 
 /// Sends the events of the input through the capsules.
@@ -94,46 +95,28 @@ async fn filter(
 ) -> Result<Done> {
     let started = Instant::now();
     let bar = progress_bar(&input);
-    let (line_sender, lines) = mpsc::channel(CHANNEL);
-    let (out, outcomes) = mpsc::channel(CHANNEL);
-    let room = Room {
-        bytes: limits.in_flight_bytes.get(),
-        free: Arc::new(Semaphore::new(limits.in_flight_bytes.get() as usize)),
-        max_line: limits.max_line_bytes.get(),
-    };
+    let (batch_sender, batches) = mpsc::channel(CHANNEL);
+    let (out, answers) = mpsc::channel(CHANNEL);
     let reading = tokio::task::spawn_blocking({
         let bar = bar.clone();
-        move || read(input.reader, &room, &line_sender, &bar)
+        move || read(input.reader, &Rooms::new(limits), &batch_sender, &bar)
     });
-    let writing = tokio::task::spawn_blocking(|| write_lines(io::stdout(), outcomes));
+    let writing = tokio::task::spawn_blocking({
+        let (format, summary) = (args.format, args.summary.then(Summary::default));
+        move || write_answers(io::stdout(), answers, format, summary)
+    });
 
-    let mut summary = Summary::default();
-    let mut refused = false;
-    let answers = pipeline::run(host.clone(), lines, limits, async |answer| {
-        refused |= matches!(answer, Answer::Refused { .. });
-        if args.summary {
-            summary.add(&answer);
-        }
-        match format(&answer, args.format) {
-            Ok(line) => out.send(line).await.is_ok(),
-            Err(error) => {
-                logs::warn(&format!("an outcome cannot be written: {error}"));
-                refused = true;
-                true
-            }
-        }
-    });
+    let answered = pipeline::run(host.clone(), batches, out);
     let interrupted = tokio::select! {
-        () = answers => false,
+        () = answered => false,
         _signal = tokio::signal::ctrl_c() => true,
         never = hangups.reload(&host) => match never {},
     };
-    drop(out);
     // Who has stopped reading the outcomes is not waited for when asked twice.
-    tokio::select! {
+    let written = tokio::select! {
         written = writing => written?.context("cannot write outcomes")?,
-        _signal = tokio::signal::ctrl_c() => {}
-    }
+        _signal = tokio::signal::ctrl_c() => Written::default(),
+    };
     bar.finish_and_clear();
     if interrupted {
         return Err(anyhow!(
@@ -146,46 +129,48 @@ async fn filter(
         file.write_all(host.metrics().as_bytes())
             .context("cannot write the metrics")?;
     }
-    if args.summary {
+    if let Some(summary) = written.summary {
         logs::say(&summary.render(started.elapsed()));
     }
-    Ok(if refused {
+    Ok(if written.refused {
         Done::WithFailures
     } else {
         Done::Well
     })
 }
 
-/// Reads lines until the input ends or nobody wants more, each when there is
-/// room for it.
+/// Reads lines until the input ends or nobody wants more, and hands them on
+/// when there is room for them.
 fn read(
-    mut input: Box<dyn BufRead + Send>,
-    room: &Room,
-    lines: &mpsc::Sender<(Line, OwnedSemaphorePermit)>,
+    mut input: BufReader<Box<dyn Read + Send>>,
+    rooms: &Rooms,
+    batches: &mpsc::Sender<Batch>,
     bar: &ProgressBar,
 ) -> io::Result<()> {
     let runtime = Handle::current();
-    while let Some(line) = read_line(&mut input, room.max_line)? {
-        let (read, kept) = match &line {
-            Line::Whole(line) => (line.len() as u64, line.len()),
-            Line::TooLong(bytes) => (*bytes, 0),
-        };
-        bar.inc(read + 1);
-        let Ok(place) = runtime.block_on(room.take(kept)) else {
+    while let Some(batch) = read_batch(&mut input, rooms.most())? {
+        bar.inc(batch.read);
+        let (events, bytes) = (batch.lines.len(), batch.kept);
+        let lines = batch.lines.into_iter();
+        let drafts = lines.map(|line| parse(line, &rooms.limits)).collect();
+        let Ok(room) = runtime.block_on(rooms.take(events, bytes)) else {
             break;
         };
-        if lines.blocking_send((line, place)).is_err() {
+        if batches.blocking_send(Batch { drafts, room }).is_err() {
             break;
         }
     }
     Ok(())
 }
 
-fn format(answer: &Answer, format: Format) -> Result<String, serde_json::Error> {
-    match (format, answer) {
-        (Format::Text, answer) => Ok(text::line(answer)),
-        (Format::Json, Answer::Outcome(outcome)) => wire::outcome_line(outcome),
-        (Format::Json, Answer::Refused { line, error }) => wire::refusal_line(*line, error),
+fn parse(line: Line, limits: &InputSettings) -> Result<Draft, String> {
+    match line {
+        Line::Whole(line) => wire::parse_event(&line).map_err(|error| error.to_string()),
+        Line::TooLong(bytes) => Err(format!(
+            "the line has {bytes} bytes; at most {} are read (`max_line_bytes` under [input] in \
+             host.toml)",
+            limits.max_line_bytes
+        )),
     }
 }
 
@@ -196,7 +181,7 @@ fn create(path: &Path) -> Result<File> {
 fn open(path: &Path) -> Result<Input> {
     if path == Path::new("-") {
         return Ok(Input {
-            reader: Box::new(BufReader::with_capacity(BUFFER, io::stdin())),
+            reader: BufReader::with_capacity(BUFFER, Box::new(io::stdin())),
             size: None,
         });
     }
@@ -210,7 +195,7 @@ fn open(path: &Path) -> Result<Input> {
         ));
     }
     Ok(Input {
-        reader: Box::new(BufReader::with_capacity(BUFFER, file)),
+        reader: BufReader::with_capacity(BUFFER, Box::new(file)),
         size: metadata.is_file().then_some(metadata.len()),
     })
 }
@@ -233,13 +218,35 @@ fn progress_bar(input: &Input) -> ProgressBar {
     bar
 }
 
-// === impl Room ===
+// === impl Rooms ===
 
-impl Room {
-    /// Waits for room for a line. One that is larger than all the room there
-    /// is takes all of it.
-    async fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.bytes);
-        self.free.clone().acquire_many_owned(bytes).await
+impl Rooms {
+    fn new(limits: InputSettings) -> Self {
+        Self {
+            events: Arc::new(Semaphore::new(limits.in_flight_events.get().into())),
+            bytes: Arc::new(Semaphore::new(limits.in_flight_bytes.get() as usize)),
+            limits,
+        }
+    }
+
+    fn most(&self) -> Most {
+        let events = usize::from(self.limits.in_flight_events.get());
+        Most {
+            line: self.limits.max_line_bytes.get(),
+            lines: (events / BATCHES).clamp(1, LINES),
+            bytes: BUFFER.min(self.limits.in_flight_bytes.get() as usize),
+        }
+    }
+
+    /// Waits for room for lines. Those that are larger than all the room there
+    /// is take all of it.
+    async fn take(&self, events: usize, bytes: usize) -> Result<Room, AcquireError> {
+        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let bytes = bytes.min(self.limits.in_flight_bytes.get());
+        Ok([
+            self.events.clone().acquire_many_owned(events).await?,
+            self.bytes.clone().acquire_many_owned(bytes).await?,
+        ])
     }
 }

@@ -1,19 +1,46 @@
 //! Events side by side, outcomes in order.
 
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    time::Duration,
+};
+
+use futures_util::FutureExt;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
-    task::JoinHandle,
+    task::{JoinHandle, unconstrained},
+    time::Instant,
 };
 use tokio_util::task::TaskTracker;
 
-use super::lines::Line;
-use crate::{Host, Outcome, config::InputSettings, wire};
+use crate::{Draft, Host, Outcome};
+
+/// Batches that wait for the next stage: enough that none waits at each.
+const WAITING: usize = 4;
+/// For how long the events of a batch run where they were taken in. What is
+/// quick, as most is, has its outcome without a task of its own, and whoever
+/// comes behind it in its lane need not wait; what takes longer than a task
+/// costs goes to the other threads.
+const INLINE: Duration = Duration::from_micros(500);
+
+/// Lines that were read together.
+pub(super) struct Batch {
+    /// The events, or why a line is none.
+    pub(super) drafts: Vec<Result<Draft, String>>,
+    /// What they take up, until their answers are handed on.
+    pub(super) room: Room,
+}
+
+/// Room taken up by lines: for their number, and for their bytes.
+pub(super) type Room = [OwnedSemaphorePermit; 2];
 
 /// One line's answer, in the order of the lines.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// What became of the event.
-    Outcome(Box<Outcome>),
+    Outcome(Outcome),
     /// Why there was none to become anything.
     Refused {
         /// The line, counted from 1.
@@ -23,10 +50,10 @@ pub(super) enum Answer {
     },
 }
 
-/// An answer that may not be there yet, and the room its line takes up.
+/// Answers that may not be there yet. The last ones of a batch hold its room.
 struct Pending {
-    answer: PendingAnswer,
-    _room: OwnedSemaphorePermit,
+    answers: Vec<PendingAnswer>,
+    room: Option<Room>,
 }
 
 enum PendingAnswer {
@@ -34,78 +61,149 @@ enum PendingAnswer {
     Ready(Answer),
 }
 
-/// Takes each of `lines` in, as many at a time as `limits` allow; the room
-/// that a line takes up is given back when its answer is. Gives
-/// `answer` the answers in the order of the lines. Ends when `lines` does, or
-/// when `answer` says that nobody wants more by returning `false`.
+/// Nobody wants more answers.
+struct Unwanted;
+
+/// Takes events in, in order.
+struct Intake {
+    tasks: TaskTracker,
+    /// Lines seen.
+    line: u64,
+    /// Of the present batch.
+    answers: Vec<PendingAnswer>,
+    taken: mpsc::Sender<Pending>,
+}
+
+/// Ends a task with its scope.
+struct AbortOnDrop(JoinHandle<Result<(), Unwanted>>);
+
+/// Takes the events of `batches` in, and gives `out` their answers in the
+/// order of the lines, each as soon as those before it are there. Ends when
+/// `batches` does, or when nobody receives the answers any more.
 pub(super) async fn run(
     host: Host,
-    mut lines: mpsc::Receiver<(Line, OwnedSemaphorePermit)>,
-    limits: InputSettings,
-    mut answer: impl AsyncFnMut(Answer) -> bool,
+    batches: mpsc::Receiver<Batch>,
+    out: mpsc::Sender<Vec<Answer>>,
 ) {
     let tasks = TaskTracker::new();
-    let (taken, mut pending) = mpsc::channel::<Pending>(limits.in_flight_events.get().into());
-    let _intake = AbortOnDrop(tasks.spawn({
-        let tasks = tasks.clone();
-        async move {
-            let mut number = 0;
-            while let Some((line, room)) = lines.recv().await {
-                number += 1;
-                let answer = match submit(&host, &limits, line).await {
-                    Ok(running) => PendingAnswer::Running(number, tasks.spawn(running.run())),
-                    Err(error) => PendingAnswer::Ready(Answer::Refused {
-                        line: number,
-                        error,
-                    }),
-                };
-                let next = Pending {
-                    answer,
-                    _room: room,
-                };
-                if taken.send(next).await.is_err() {
-                    break;
+    let (taken, mut pending) = mpsc::channel(WAITING);
+    let intake = Intake {
+        tasks: tasks.clone(),
+        line: 0,
+        answers: Vec::new(),
+        taken,
+    };
+    let _intake = AbortOnDrop(tasks.spawn(intake.run(host, batches)));
+    while let Some(Pending {
+        answers,
+        room: _room,
+    }) = pending.recv().await
+    {
+        let mut ready = Vec::with_capacity(answers.len());
+        for answer in answers {
+            let answer = match answer {
+                PendingAnswer::Ready(answer) => answer,
+                PendingAnswer::Running(line, task) => {
+                    // Those before it do not wait for it.
+                    if !task.is_finished()
+                        && !ready.is_empty()
+                        && out.send(mem::take(&mut ready)).await.is_err()
+                    {
+                        return;
+                    }
+                    match task.await {
+                        Ok(outcome) => Answer::Outcome(outcome),
+                        Err(error) => failed(line, &error.to_string()),
+                    }
                 }
-            }
+            };
+            ready.push(answer);
         }
-    }));
-    while let Some(next) = pending.recv().await {
-        let ready = match next.answer {
-            PendingAnswer::Ready(ready) => ready,
-            PendingAnswer::Running(line, task) => match task.await {
-                Ok(outcome) => Answer::Outcome(Box::new(outcome)),
-                Err(error) => Answer::Refused {
-                    line,
-                    error: format!("the host failed on this event: {error}"),
-                },
-            },
-        };
-        if !answer(ready).await {
-            break;
+        if out.send(ready).await.is_err() {
+            return;
         }
     }
 }
 
-/// Ends a task with its scope.
-struct AbortOnDrop(JoinHandle<()>);
+fn failed(line: u64, error: &str) -> Answer {
+    Answer::Refused {
+        line,
+        error: format!("the host failed on this event: {error}"),
+    }
+}
+
+// === impl Intake ===
+
+impl Intake {
+    async fn run(mut self, host: Host, mut batches: mpsc::Receiver<Batch>) -> Result<(), Unwanted> {
+        while let Some(batch) = batches.recv().await {
+            let inline_until = Instant::now() + INLINE;
+            self.answers.reserve(batch.drafts.len());
+            for draft in batch.drafts {
+                self.line += 1;
+                let answer = match draft {
+                    Ok(draft) => self.take_in(&host, draft, inline_until).await?,
+                    Err(error) => self.refused(error),
+                };
+                self.answers.push(answer);
+            }
+            self.hand_on(Some(batch.room)).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_in(
+        &mut self,
+        host: &Host,
+        draft: Draft,
+        inline_until: Instant,
+    ) -> Result<PendingAnswer, Unwanted> {
+        let mut submitted = pin!(host.submit(draft));
+        let submitted = match unconstrained(submitted.as_mut()).now_or_never() {
+            Some(submitted) => submitted,
+            None => {
+                // Those before it do not wait for its room.
+                if !self.answers.is_empty() {
+                    self.hand_on(None).await?;
+                }
+                submitted.await
+            }
+        };
+        let mut running = match submitted {
+            Ok(running) => Box::pin(running.run()),
+            Err(error) => return Ok(self.refused(error.to_string())),
+        };
+        if Instant::now() < inline_until {
+            let poll = || unconstrained(running.as_mut()).now_or_never();
+            match catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return Ok(PendingAnswer::Ready(Answer::Outcome(outcome))),
+                Err(_panic) => {
+                    return Ok(PendingAnswer::Ready(failed(self.line, "it panicked")));
+                }
+            }
+        }
+        Ok(PendingAnswer::Running(self.line, self.tasks.spawn(running)))
+    }
+
+    fn refused(&self, error: String) -> PendingAnswer {
+        PendingAnswer::Ready(Answer::Refused {
+            line: self.line,
+            error,
+        })
+    }
+
+    async fn hand_on(&mut self, room: Option<Room>) -> Result<(), Unwanted> {
+        let answers = mem::take(&mut self.answers);
+        let pending = Pending { answers, room };
+        self.taken.send(pending).await.map_err(|_| Unwanted)
+    }
+}
+
+// === impl AbortOnDrop ===
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-async fn submit(host: &Host, limits: &InputSettings, line: Line) -> Result<crate::Running, String> {
-    let line = match line {
-        Line::Whole(line) => line,
-        Line::TooLong(bytes) => {
-            let max = limits.max_line_bytes;
-            return Err(format!(
-                "the line has {bytes} bytes; at most {max} are read (`max_line_bytes` under \
-                 [input] in host.toml)"
-            ));
-        }
-    };
-    let draft = wire::parse_event(&line).map_err(|error| error.to_string())?;
-    host.submit(draft).await.map_err(|error| error.to_string())
 }
