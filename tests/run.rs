@@ -238,6 +238,25 @@ fn an_answer_waits_for_no_line_behind_its_own() {
 }
 
 #[test]
+fn every_line_passes_through_the_smallest_room() {
+    let capsules = Capsules::new().with("echo", "echo", "");
+    let config = capsules.root().join("host.toml");
+    fs::write(
+        &config,
+        "[input]\nin_flight_events = 1\nin_flight_bytes = 1\n",
+    )
+    .unwrap();
+    let input: Vec<_> = (0..100).map(|n| event(n, "alice", json!(n))).collect();
+    let flags = ["--config", config.to_str().unwrap()];
+    let ran = capsules.run_with(&flags, input.join("\n").as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for (n, outcome) in ran.outcomes().iter().enumerate() {
+        assert_eq!(outcome["id"], n.to_string());
+    }
+    assert_eq!(ran.outcomes().len(), 100);
+}
+
+#[test]
 fn cloud_events_and_bytes_go_through() {
     let capsules = Capsules::new().with("echo", "echo", "");
     let input = concat!(

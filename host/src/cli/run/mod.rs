@@ -2,6 +2,8 @@
 //!
 //! Three stages, joined by bounded channels: a thread reads lines, the runtime
 //! takes events in and runs them side by side, a thread writes the outcomes.
+//! Lines that have come together go through them together, and none waits for
+//! one that has not come.
 
 mod command;
 mod hangup;

@@ -29,7 +29,7 @@ const INLINE: Duration = Duration::from_micros(500);
 pub(super) struct Batch {
     /// The events, or why a line is none.
     pub(super) drafts: Vec<Result<Draft, String>>,
-    /// What they take up, until their answers are handed on.
+    /// What they take up, until their answers are written.
     pub(super) room: Room,
 }
 
@@ -50,7 +50,14 @@ pub(super) enum Answer {
     },
 }
 
-/// Answers that may not be there yet. The last ones of a batch hold its room.
+/// Answers in order. The last ones of a batch hold its room.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) answers: Vec<Answer>,
+    pub(super) room: Option<Room>,
+}
+
+/// Answers that may not be there yet.
 struct Pending {
     answers: Vec<PendingAnswer>,
     room: Option<Room>,
@@ -80,11 +87,7 @@ struct AbortOnDrop(JoinHandle<Result<(), Unwanted>>);
 /// Takes the events of `batches` in, and gives `out` their answers in the
 /// order of the lines, each as soon as those before it are there. Ends when
 /// `batches` does, or when nobody receives the answers any more.
-pub(super) async fn run(
-    host: Host,
-    batches: mpsc::Receiver<Batch>,
-    out: mpsc::Sender<Vec<Answer>>,
-) {
+pub(super) async fn run(host: Host, batches: mpsc::Receiver<Batch>, out: mpsc::Sender<Answers>) {
     let tasks = TaskTracker::new();
     let (taken, mut pending) = mpsc::channel(WAITING);
     let intake = Intake {
@@ -94,19 +97,16 @@ pub(super) async fn run(
         taken,
     };
     let _intake = AbortOnDrop(tasks.spawn(intake.run(host, batches)));
-    while let Some(Pending {
-        answers,
-        room: _room,
-    }) = pending.recv().await
-    {
-        let mut ready = Vec::with_capacity(answers.len());
+    while let Some(Pending { answers, room }) = pending.recv().await {
+        let mut ready = Answers::default();
+        ready.answers.reserve(answers.len());
         for answer in answers {
             let answer = match answer {
                 PendingAnswer::Ready(answer) => answer,
                 PendingAnswer::Running(line, task) => {
                     // Those before it do not wait for it.
                     if !task.is_finished()
-                        && !ready.is_empty()
+                        && !ready.answers.is_empty()
                         && out.send(mem::take(&mut ready)).await.is_err()
                     {
                         return;
@@ -117,8 +117,9 @@ pub(super) async fn run(
                     }
                 }
             };
-            ready.push(answer);
+            ready.answers.push(answer);
         }
+        ready.room = room;
         if out.send(ready).await.is_err() {
             return;
         }

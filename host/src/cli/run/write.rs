@@ -4,7 +4,11 @@ use std::io::{self, Write};
 
 use tokio::sync::mpsc;
 
-use super::{pipeline::Answer, summary::Summary, text};
+use super::{
+    pipeline::{Answer, Answers},
+    summary::Summary,
+    text,
+};
 use crate::{cli::args::Format, wire};
 
 /// Bytes that are written at once, about.
@@ -28,7 +32,7 @@ pub(super) struct Written {
 /// The first one that writing gives; answers still waiting are then not taken.
 pub(super) fn write_answers(
     mut out: impl Write,
-    mut answers: mpsc::Receiver<Vec<Answer>>,
+    mut answers: mpsc::Receiver<Answers>,
     format: Format,
     summary: Option<Summary>,
 ) -> io::Result<Written> {
@@ -38,7 +42,7 @@ pub(super) fn write_answers(
     };
     let mut text = Vec::new();
     while let Some(batch) = answers.blocking_recv() {
-        for answer in &batch {
+        for answer in &batch.answers {
             written.refused |= matches!(answer, Answer::Refused { .. });
             if let Some(summary) = &mut written.summary {
                 summary.add(answer);
