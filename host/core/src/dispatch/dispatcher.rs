@@ -5,11 +5,10 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio::task::{consume_budget, coop::unconstrained};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
     DispatchConfig, Gather, Gathered, Interceptor, Outcome, Plan, PublishError, Running, Snapshot,
-    Subscription, delivery::Delivery, routing::Route, shared::Shared, trigger::Asks,
+    Subscription, delivery::Delivery, gate::Inside, routing::Route, shared::Shared, trigger::Asks,
 };
 use crate::{
     lane::{Lanes, NoRoom, RoomUse, Tickets, Visit},
@@ -39,18 +38,18 @@ struct Admission {
 }
 
 /// Why an event is not taken in.
-enum Refused {
+enum Refused<'a> {
     /// It never is.
     Never(PublishError),
     /// There is no room now.
-    Now(Box<Waiting>),
+    Now(Box<Waiting<'a>>),
 }
 
 /// An event for which there is no room now.
-struct Waiting {
+struct Waiting<'a> {
     draft: Draft,
     admission: Admission,
-    token: TaskTrackerToken,
+    inside: Inside<'a>,
     full: NoRoom,
 }
 
@@ -246,7 +245,7 @@ impl Dispatcher {
         mut draft: Draft,
         gather: Gather,
     ) -> Result<Gathered, PublishError> {
-        let Some(_token) = self.shared.token() else {
+        let Some(_inside) = self.shared.gate.enter() else {
             return Err(closed(draft));
         };
         let Admission { route, visit } = self.check(&mut draft)?;
@@ -285,6 +284,7 @@ impl Dispatcher {
 
     /// Takes no more events, and waits until all that were taken in are done.
     pub async fn drain(&self) {
+        self.shared.gate.close().await;
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
     }
@@ -321,37 +321,37 @@ impl Dispatcher {
     }
 
     /// Takes an event in now, or says why not.
-    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused> {
-        let Some(token) = self.shared.token() else {
+    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused<'_>> {
+        let Some(inside) = self.shared.gate.enter() else {
             return Err(Refused::Never(closed(draft)));
         };
         let admission = self.admission(&mut draft).map_err(Refused::Never)?;
         let full = match self.shared.observers.blocked_by() {
             Some(observer) => NoRoom::Observer { observer },
             None => match self.lanes.try_enter(&admission.visit) {
-                Ok(tickets) => return Ok(self.start(draft, admission, tickets, token)),
+                Ok(tickets) => return Ok(self.start(draft, admission, tickets, inside)),
                 Err(full) => full,
             },
         };
         Err(Refused::Now(Box::new(Waiting {
             draft,
             admission,
-            token,
+            inside,
             full,
         })))
     }
 
     /// Takes an event in as soon as there is room.
-    async fn wait(&self, waiting: Waiting) -> Running {
+    async fn wait(&self, waiting: Waiting<'_>) -> Running {
         let Waiting {
             draft,
             admission,
-            token,
+            inside,
             ..
         } = waiting;
         self.shared.observers.room().await;
         let tickets = self.lanes.enter(&admission.visit).await;
-        self.start(draft, admission, tickets, token)
+        self.start(draft, admission, tickets, inside)
     }
 
     /// Whether an event may be taken in, and what its chain needs for that.
@@ -428,7 +428,7 @@ impl Dispatcher {
         draft: Draft,
         admission: Admission,
         mut tickets: Tickets<Delivery>,
-        token: TaskTrackerToken,
+        inside: Inside<'_>,
     ) -> Running {
         let Admission { route, visit } = admission;
         self.shared.counters.published();
@@ -455,7 +455,7 @@ impl Dispatcher {
                 view: View::Raw,
             });
         }
-        Running::new(self.shared.clone(), event, route, tickets, token)
+        Running::new(&self.shared, inside, event, route, tickets)
     }
 
     /// Runs an event whose outcome nobody waits for: counters, observers and

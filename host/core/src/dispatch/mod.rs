@@ -11,6 +11,7 @@ mod counters;
 mod delivery;
 mod dispatcher;
 mod error;
+mod gate;
 mod interceptor;
 mod lagging;
 mod meter;

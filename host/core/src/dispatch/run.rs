@@ -1,6 +1,6 @@
 //! One event on its way through its chain.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -8,11 +8,10 @@ use tokio::{
     task::coop::{consume_budget, has_budget_remaining},
     time::Instant,
 };
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
     Decision, Interceptor, OnError, Outcome, Step, StepVerdict, ask::Question, delivery::Delivery,
-    outcome::Steps, plan::Stage, routing::Route, shared::Shared,
+    gate::Inside, outcome::Steps, plan::Stage, routing::Route, shared::Shared,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -27,15 +26,18 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an event that is not run is cancelled"]
 pub struct Running {
-    shared: Arc<Shared>,
     event: Arc<Event>,
     route: Arc<Route>,
     tickets: Tickets<Delivery>,
     accepted: Instant,
     decided: bool,
-    /// Keeps the host from ending before the event does.
-    _token: TaskTrackerToken,
+    /// Last to be dropped, so that the host does not end before the event.
+    shared: Staying,
 }
+
+/// Keeps the host from ending.
+#[derive(Debug)]
+struct Staying(Arc<Shared>);
 
 /// An admitted event on its way to a subscriber that is waited for. Dropped
 /// before it is there, it is counted as lost.
@@ -60,20 +62,20 @@ struct Progress {
 
 impl Running {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: &Arc<Shared>,
+        inside: Inside<'_>,
         event: Arc<Event>,
         route: Arc<Route>,
         tickets: Tickets<Delivery>,
-        token: TaskTrackerToken,
     ) -> Self {
+        inside.stay();
         Self {
-            shared,
             event,
             route,
             tickets,
             accepted: Instant::now(),
             decided: false,
-            _token: token,
+            shared: Staying(shared.clone()),
         }
     }
 
@@ -261,6 +263,22 @@ impl Drop for Running {
         if !self.decided {
             self.shared.counters.cancelled();
         }
+    }
+}
+
+// === impl Staying ===
+
+impl Deref for Staying {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        self.0.gate.leave();
     }
 }
 

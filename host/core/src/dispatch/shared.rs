@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+use tokio_util::task::TaskTracker;
 
-use super::{Counters, DispatchConfig, lagging::Lagging, routing::Route, routing::Routing};
+use super::{
+    Counters, DispatchConfig, gate::Gate, lagging::Lagging, routing::Route, routing::Routing,
+};
 use crate::{
     mailbox::{Losses, Pushed},
     observe::{Category, Observers, Record},
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) lagging: Lagging,
     /// Events under way.
+    pub(super) gate: Gate,
+    /// Tasks of events whose publisher does not wait.
     pub(super) tasks: TaskTracker,
 }
 
@@ -34,18 +38,10 @@ impl Shared {
             observers: Arc::default(),
             counters: Counters::default(),
             lagging: Lagging::new(config.lag_report_interval),
+            gate: Gate::default(),
             tasks: TaskTracker::new(),
             config,
         }
-    }
-
-    /// Keeps the host from ending as long as it lives; `None` if no more events
-    /// are taken in.
-    pub(super) fn token(&self) -> Option<TaskTrackerToken> {
-        // Taken before it is asked whether the host shuts down: whoever waits
-        // for all to end waits for this one then.
-        let token = self.tasks.token();
-        (!self.tasks.is_closed()).then_some(token)
     }
 
     /// Hands a message to everybody who wants it and never makes anybody

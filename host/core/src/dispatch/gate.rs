@@ -1,0 +1,133 @@
+//! Whether events are taken in, and when all that were are done.
+
+use std::{mem, pin::pin};
+
+use tokio::sync::Notify;
+
+use crate::{
+    striped::Striped,
+    sync::{AtomicBool, AtomicU64, Ordering},
+};
+
+/// Counts those inside, so that threads which come and go do not meet.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    closed: AtomicBool,
+    entered: Striped<AtomicU64>,
+    left: Striped<AtomicU64>,
+    /// Somebody has left a closed gate.
+    leaving: Notify,
+}
+
+/// One that is inside. Dropped, it leaves.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Inside<'a>(&'a Gate);
+
+// === impl Gate ===
+
+impl Gate {
+    /// Goes in; `None` if it is closed.
+    pub(super) fn enter(&self) -> Option<Inside<'_>> {
+        // Counted before it is asked whether the gate is closed: whoever waits
+        // for all to leave waits for this one then.
+        self.entered.mine().fetch_add(1, Ordering::SeqCst);
+        let inside = Inside(self);
+        (!self.closed.load(Ordering::SeqCst)).then_some(inside)
+    }
+
+    /// Leaves, for one that [stayed](Inside::stay).
+    pub(super) fn leave(&self) {
+        self.left.mine().fetch_add(1, Ordering::SeqCst);
+        if self.closed.load(Ordering::SeqCst) {
+            self.leaving.notify_waiters();
+        }
+    }
+
+    /// Lets nobody in any more, and waits until all have left.
+    pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        loop {
+            let mut leaving = pin!(self.leaving.notified());
+            leaving.as_mut().enable();
+            if self.is_empty() {
+                return;
+            }
+            leaving.await;
+        }
+    }
+
+    /// Whether all have left, where nobody enters any more. Who has left is
+    /// counted first: that sum is never more than who had entered then.
+    fn is_empty(&self) -> bool {
+        let sum = |counts: &Striped<AtomicU64>| -> u64 {
+            counts.iter().map(|c| c.load(Ordering::SeqCst)).sum()
+        };
+        let left = sum(&self.left);
+        left == sum(&self.entered)
+    }
+}
+
+// === impl Inside ===
+
+impl Inside<'_> {
+    /// Goes on being inside until somebody calls [`Gate::leave`] for it.
+    pub(super) fn stay(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_gate_lets_nobody_in_and_waits_for_all() {
+        let gate = Gate::default();
+        let first = gate.enter().unwrap();
+        gate.enter().unwrap().stay();
+        let mut closing = pin!(gate.close());
+        assert!(closing.as_mut().now_or_never().is_none());
+        assert!(gate.enter().is_none());
+        drop(first);
+        assert!(closing.as_mut().now_or_never().is_none());
+        gate.leave();
+        closing.await;
+    }
+
+    #[test]
+    fn nobody_is_inside_when_closing_ends() {
+        for _ in 0..50 {
+            let gate = Arc::new(Gate::default());
+            let inside = Arc::new(AtomicU64::new(0));
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    let (gate, inside) = (gate.clone(), inside.clone());
+                    thread::spawn(move || {
+                        while let Some(_inside) = gate.enter() {
+                            inside.fetch_add(1, Ordering::SeqCst);
+                            thread::yield_now();
+                            inside.fetch_sub(1, Ordering::SeqCst);
+                        }
+                    })
+                })
+                .collect();
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            runtime.unwrap().block_on(gate.close());
+            assert_eq!(inside.load(Ordering::SeqCst), 0);
+            for thread in threads {
+                thread.join().unwrap();
+            }
+        }
+    }
+}
