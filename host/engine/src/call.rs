@@ -97,7 +97,7 @@ impl Capsule {
             .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
         live.store.data_mut().end();
         if self.mode() != InstanceMode::Fresh {
-            pool.park(self.0.number, owner, live);
+            pool.park(self.0.number, owner, live, now);
             if self.0.seats.as_ref().is_some_and(Seats::wanted) {
                 pool.evict_of(self.0.number);
             }

@@ -8,6 +8,7 @@ use std::{
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table::Entry};
 use slab::Slab;
+use tokio::time::Instant;
 
 /// Idle instances of all capsules in the order of their last use. Taking and
 /// parking cost the same however many there are, and in the long run allocate
@@ -33,6 +34,8 @@ struct Parked<O, T> {
     owner: O,
     /// Of both, to be found by.
     hash: u64,
+    /// When it was last used.
+    since: Instant,
     /// Its neighbours in the three lists that it is in.
     links: [Link; 3],
     instance: T,
@@ -72,13 +75,14 @@ impl<O: Eq + Hash, T> Idle<O, T> {
         }
     }
 
-    /// Adds an instance as the most recently used.
-    pub(crate) fn park(&mut self, capsule: u64, owner: O, instance: T) {
+    /// Adds an instance as the most recently used, at `now`.
+    pub(crate) fn park(&mut self, capsule: u64, owner: O, instance: T, now: Instant) {
         let hash = self.hasher.hash_one((capsule, &owner));
         let at = self.parked.insert(Parked {
             capsule,
             owner,
             hash,
+            since: now,
             links: Default::default(),
             instance,
         });
@@ -102,6 +106,18 @@ impl<O: Eq + Hash, T> Idle<O, T> {
         let is_it = |list: &List| list.is_of(capsule, owner, parked);
         let (_, last) = self.owners.find(hash, is_it)?.ends?;
         Some(self.remove(last))
+    }
+
+    /// When the least recently used instance was last used.
+    pub(crate) fn oldest(&self) -> Option<Instant> {
+        let (first, _) = self.all.ends?;
+        Some(self.parked[first].since)
+    }
+
+    /// The same among the instances of one capsule.
+    pub(crate) fn oldest_of(&self, capsule: u64) -> Option<Instant> {
+        let (first, _) = self.capsules.get(&capsule)?.ends?;
+        Some(self.parked[first].since)
     }
 
     /// Gives up the least recently used instance of all.
@@ -216,7 +232,7 @@ mod tests {
     fn parked(instances: &[(u64, char, u32)]) -> Idle<char, u32> {
         let mut idle = Idle::new();
         for &(capsule, owner, instance) in instances {
-            idle.park(capsule, owner, instance);
+            idle.park(capsule, owner, instance, Instant::now());
         }
         idle
     }
@@ -235,7 +251,7 @@ mod tests {
         let mut idle = parked(&[(1, 'a', 1), (2, 'b', 2), (1, 'a', 3), (2, 'b', 4)]);
         assert_eq!(idle.take(1, &'a'), Some(3));
         assert_eq!(idle.evict(), Some(1));
-        idle.park(1, 'a', 3);
+        idle.park(1, 'a', 3, Instant::now());
         assert_eq!(idle.evict_of(2), Some(2));
         assert_eq!(idle.evict(), Some(4));
         assert_eq!(idle.evict(), Some(3));
@@ -288,7 +304,7 @@ mod tests {
             for (number, op) in ops.into_iter().enumerate() {
                 match op {
                     Op::Park(capsule, owner) => {
-                        idle.park(capsule, owner, number);
+                        idle.park(capsule, owner, number, Instant::now());
                         list.push((capsule, owner, number));
                     }
                     Op::Take(capsule, owner) => {

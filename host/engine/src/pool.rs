@@ -1,10 +1,15 @@
 //! What all live instances of a host share: places, memory, and the order in
 //! which idle ones go.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::{
+    hash::BuildHasher,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+};
 
 use capsule_core::types::Principal;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::{idle::Idle, live::Live, seats::Seats};
 
@@ -12,11 +17,17 @@ use crate::{idle::Idle, live::Live, seats::Seats};
 /// `shared` mode all are parked under `None`, and serve everyone.
 pub(crate) type Owner = Option<Principal>;
 
+/// Locks that idle instances are spread over.
+const PARTS: usize = 16;
+
 /// The instances of one engine.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) seats: Seats,
-    idle: Mutex<Idle<Owner, Live>>,
+    /// Idle instances, by the hash of their owner, so that threads which serve
+    /// different principals do not meet.
+    idle: Box<[Mutex<Idle<Owner, Live>>]>,
+    hasher: RandomState,
     capsules: AtomicU64,
     /// Idle instances that were given up for others.
     evicted: AtomicU64,
@@ -30,7 +41,8 @@ impl Pool {
     pub(crate) fn new(places: u32, memory_budget: usize) -> Self {
         Self {
             seats: Seats::new(places),
-            idle: Mutex::new(Idle::new()),
+            idle: (0..PARTS).map(|_| Mutex::new(Idle::new())).collect(),
+            hasher: RandomState::default(),
             capsules: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
             memory_used: AtomicUsize::new(0),
@@ -45,11 +57,12 @@ impl Pool {
     }
 
     pub(crate) fn take(&self, capsule: u64, owner: &Owner) -> Option<Live> {
-        self.idle.lock().take(capsule, owner)
+        self.part(owner).lock().take(capsule, owner)
     }
 
-    pub(crate) fn park(&self, capsule: u64, owner: Owner, live: Live) {
-        self.idle.lock().park(capsule, owner, live);
+    pub(crate) fn park(&self, capsule: u64, owner: Owner, live: Live, now: Instant) {
+        let part = self.part(&owner);
+        part.lock().park(capsule, owner, live, now);
         if self.seats.wanted() {
             self.evict();
         }
@@ -58,15 +71,38 @@ impl Pool {
     /// Drops the instance that was not used for the longest time; `false` if
     /// none is idle.
     pub(crate) fn evict(&self) -> bool {
-        // Bound to a name first: the lock is gone when the instance is dropped.
-        let evicted = self.idle.lock().evict();
-        self.count(evicted.is_some())
+        self.evict_oldest(Idle::oldest, Idle::evict)
     }
 
     /// The same among the instances of one capsule.
     pub(crate) fn evict_of(&self, capsule: u64) -> bool {
-        let evicted = self.idle.lock().evict_of(capsule);
-        self.count(evicted.is_some())
+        self.evict_oldest(
+            |idle| idle.oldest_of(capsule),
+            |idle| idle.evict_of(capsule),
+        )
+    }
+
+    /// Looks at the oldest of each part, and drops one of the part that has the
+    /// oldest of all; again if others took it meanwhile.
+    fn evict_oldest(
+        &self,
+        oldest: impl Fn(&Idle<Owner, Live>) -> Option<Instant>,
+        evict: impl Fn(&mut Idle<Owner, Live>) -> Option<Live>,
+    ) -> bool {
+        loop {
+            let all = self.idle.iter();
+            let with_age = all.filter_map(|part| Some((oldest(&part.lock())?, part)));
+            let Some((_, part)) = with_age.min_by_key(|(since, _)| *since) else {
+                return false;
+            };
+            // Bound to a name first: the lock is gone when the instance is
+            // dropped.
+            let evicted = evict(&mut part.lock());
+            if evicted.is_some() {
+                self.evicted.fetch_add(1, Ordering::Relaxed);
+                return true;
+            }
+        }
     }
 
     /// How many idle instances were given up for others.
@@ -74,15 +110,17 @@ impl Pool {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    fn count(&self, evicted: bool) -> bool {
-        self.evicted.fetch_add(evicted.into(), Ordering::Relaxed);
-        evicted
-    }
-
     /// Drops all idle instances of a capsule that is going away.
     pub(crate) fn purge(&self, capsule: u64) {
-        let gone = self.idle.lock().purge(capsule);
-        drop(gone);
+        for part in &self.idle {
+            let gone = part.lock().purge(capsule);
+            drop(gone);
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
+    fn part(&self, owner: &Owner) -> &Mutex<Idle<Owner, Live>> {
+        &self.idle[self.hasher.hash_one(owner) as usize % PARTS]
     }
 
     /// Bytes in use by all live instances.

@@ -26,8 +26,14 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an event that is not run is cancelled"]
 pub struct Running {
-    event: Arc<Event>,
     route: Arc<Route>,
+    work: Work,
+}
+
+/// The event itself, on its way.
+#[derive(Debug)]
+struct Work {
+    event: Arc<Event>,
     tickets: Tickets<Delivery>,
     accepted: Instant,
     decided: bool,
@@ -70,18 +76,20 @@ impl Running {
     ) -> Self {
         inside.stay();
         Self {
-            event,
             route,
-            tickets,
-            accepted: Instant::now(),
-            decided: false,
-            shared: Staying(shared.clone()),
+            work: Work {
+                event,
+                tickets,
+                accepted: Instant::now(),
+                decided: false,
+                shared: Staying(shared.clone()),
+            },
         }
     }
 
     /// The event.
     pub fn event(&self) -> &Arc<Event> {
-        &self.event
+        &self.work.event
     }
 
     /// Whether it has nothing to wait for: nothing intercepts it, and nobody
@@ -108,24 +116,24 @@ impl Running {
         consume_budget().await;
         // The time that others have had in between is not the first hook's.
         let now = match goes_on {
-            true => self.accepted,
+            true => self.work.accepted,
             false => Instant::now(),
         };
         self.run_from(now).await
     }
 
     async fn run_from(&mut self, now: Instant) -> Outcome {
-        let route = self.route.clone();
+        let Self { route, work } = self;
         let stages = route.chain.stages();
         let mut progress = Progress {
-            payload: self.event.payload.clone(),
-            budget: self.shared.config.chain_deadline,
+            payload: work.event.payload.clone(),
+            budget: work.shared.config.chain_deadline,
             steps: Steps::with_capacity(stages.len()),
             now,
         };
         let mut end = None;
         for stage in stages {
-            end = self.pass(stage, &mut progress).await;
+            end = work.pass(stage, &mut progress).await;
             if end.is_some() {
                 break;
             }
@@ -133,21 +141,25 @@ impl Running {
         let decision = end.unwrap_or(Decision::Continue {
             payload: progress.payload,
         });
-        let duration = progress.now.saturating_duration_since(self.accepted);
-        self.decide(&decision, duration);
+        let duration = progress.now.saturating_duration_since(work.accepted);
+        work.decide(&decision, duration);
         if let Decision::Continue { payload } = &decision
             && !route.is_deaf()
         {
-            self.deliver(&route, payload).await;
+            work.deliver(route, payload).await;
         }
         Outcome {
-            event: self.event.clone(),
+            event: work.event.clone(),
             decision,
             steps: progress.steps,
             duration,
         }
     }
+}
 
+// === impl Work ===
+
+impl Work {
     /// Takes the event through one stage. `Some` ends the chain.
     async fn pass(&mut self, stage: &Stage, progress: &mut Progress) -> Option<Decision> {
         if stage.waits && !progress.budget.is_zero() && !self.tickets.is_first(stage.lane) {
@@ -258,7 +270,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Work {
     fn drop(&mut self) {
         if !self.decided {
             self.shared.counters.cancelled();
