@@ -111,13 +111,13 @@ impl<O: Eq + Hash, T> Idle<O, T> {
     /// When the least recently used instance was last used.
     pub(crate) fn oldest(&self) -> Option<Instant> {
         let (first, _) = self.all.ends?;
-        Some(self.parked[first].since)
+        Some(self.parked.get(first)?.since)
     }
 
     /// The same among the instances of one capsule.
     pub(crate) fn oldest_of(&self, capsule: u64) -> Option<Instant> {
         let (first, _) = self.capsules.get(&capsule)?.ends?;
-        Some(self.parked[first].since)
+        Some(self.parked.get(first)?.since)
     }
 
     /// Gives up the least recently used instance of all.
