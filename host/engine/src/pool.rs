@@ -17,7 +17,8 @@ use crate::{idle::Idle, live::Live, seats::Seats};
 /// `shared` mode all are parked under `None`, and serve everyone.
 pub(crate) type Owner = Option<Principal>;
 
-/// Locks that idle instances are spread over.
+/// Locks that idle instances are spread over. No setting: to give one up looks
+/// at each part, to serve one at a single one.
 const PARTS: usize = 16;
 
 /// The instances of one engine.

@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// Most bytes the name of a hook may have.
+/// Most bytes the name of a hook may have. Part of what a name is, in every
+/// host.
 pub const MAX_HOOK_NAME_BYTES: usize = 64;
 
 /// The name of a hook: 1 to 64 of `A-Z a-z 0-9 _ - .`, the first a letter or

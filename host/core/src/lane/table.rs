@@ -18,7 +18,8 @@ use crate::{
     types::Principal,
 };
 
-/// Locks that the principals are spread over.
+/// Locks that the principals are spread over: many times the processors, and
+/// no setting, since nobody could see the difference.
 const SHARDS: usize = 64;
 
 /// All lanes of the host.

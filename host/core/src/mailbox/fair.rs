@@ -17,7 +17,8 @@ pub(super) mod tests;
 /// Collections smaller than this are not worth shrinking.
 const KEPT_CAPACITY: usize = 64;
 /// How many quanta newcomers are served ahead of the others in one round: with
-/// the smallest quantum 1 MiB, what a mailbox holds by default.
+/// the smallest quantum 1 MiB, what a mailbox holds by default. No setting but
+/// a part of the order, which the quantum scales.
 const MOST_AHEAD: u64 = 256;
 
 /// Items of principals, in order for each of them, and served to all of them

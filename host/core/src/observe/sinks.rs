@@ -88,11 +88,6 @@ impl Observers {
         losses
     }
 
-    /// Whether publishers may have to wait for an observer.
-    pub(crate) fn blocks(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed) != 0
-    }
-
     /// Waits until no observer that blocks is full. Ready at once where none
     /// blocks.
     pub(crate) async fn room(&self) {
@@ -120,7 +115,7 @@ impl Observers {
 
     /// The first that blocks and in which there `is_room` for nobody.
     fn full(&self, is_room: impl Fn(&Sender<Record>) -> bool) -> Option<Arc<Sink>> {
-        if !self.blocks() {
+        if self.wanted.load(Ordering::Relaxed) == 0 {
             return None;
         }
         let sinks = self.sinks.load();
