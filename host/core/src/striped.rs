@@ -1,79 +1,82 @@
 //! Counts that many threads add to without meeting.
 
-use std::{
-    cell::Cell,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread::available_parallelism,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
+use thread_local::ThreadLocal;
 
-/// Most copies of one set of counts: beyond, threads begin to share.
-const MOST: usize = 16;
-
-/// The next thread's number.
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// The number of this thread, from 0 in the order of first use.
-    static THREAD: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
-}
-
-/// A set of counts for each processor, each on cache lines of its own: two
+/// A set of counts for each thread, each on cache lines of its own: two
 /// threads that count the same thing at once would otherwise wait for each
 /// other's line longer than everything else they do takes. Read, they are
-/// added up.
+/// added up. A thread that begins goes on with what one that has ended left.
 #[derive(Debug)]
-pub(crate) struct Striped<T> {
-    /// A power of two of them.
-    stripes: Box<[CachePadded<T>]>,
-}
+pub(crate) struct Striped<T: Send>(ThreadLocal<CachePadded<T>>);
+
+/// A count that only one thread adds to at a time, and all may read: adding
+/// takes no locked operation.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
 
 // === impl Striped ===
 
-impl<T> Striped<T> {
-    /// Those of this thread; others may use them too.
+impl<T: Send + Default> Striped<T> {
+    /// Those of this thread.
     pub(crate) fn mine(&self) -> &T {
-        let index = THREAD.get() & (self.stripes.len() - 1);
-        #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
-        &self.stripes[index]
-    }
-
-    /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.stripes.iter().map(|stripe| &**stripe)
+        self.0.get_or_default()
     }
 }
 
-impl<T: Default> Default for Striped<T> {
+impl<T: Send + Sync> Striped<T> {
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|stripe| &**stripe)
+    }
+}
+
+impl<T: Send> Default for Striped<T> {
     fn default() -> Self {
-        let processors = available_parallelism().map_or(1, usize::from);
-        let count = processors.min(MOST).next_power_of_two();
-        Self {
-            stripes: (0..count).map(|_| CachePadded::default()).collect(),
-        }
+        Self(ThreadLocal::new())
+    }
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Adds to a count that is [this thread's](Striped::mine).
+    pub(crate) fn add(&self, more: u64) {
+        let now = self.0.load(Ordering::Relaxed).wrapping_add(more);
+        self.0.store(now, Ordering::Relaxed);
+    }
+
+    /// What it is now, for any thread.
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(all(test, not(shuttle)))]
 mod tests {
-    use std::{sync::atomic::AtomicU64, thread};
+    use std::thread;
 
     use super::*;
 
     #[test]
     fn what_all_threads_count_is_there_once() {
-        let counts = Striped::<AtomicU64>::default();
-        thread::scope(|scope| {
-            for _ in 0..40 {
-                scope.spawn(|| {
-                    for _ in 0..100 {
-                        counts.mine().fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-        });
-        let sum: u64 = counts.iter().map(|c| c.load(Ordering::Relaxed)).sum();
+        let counts = Striped::<Count>::default();
+        // Later threads take over the counts of earlier ones.
+        for _ in 0..10 {
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        for _ in 0..100 {
+                            counts.mine().add(1);
+                        }
+                    });
+                }
+            });
+        }
+        let sum: u64 = counts.iter().map(Count::read).sum();
         assert_eq!(sum, 4000);
+        assert!(counts.iter().count() < 40);
     }
 }

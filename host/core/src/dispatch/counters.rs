@@ -10,12 +10,12 @@ use crate::{
     hook::ErrorKind,
     mailbox::Losses,
     quarantine::Change,
-    striped::Striped,
+    striped::{Count, Striped},
     sync::{AtomicU64, Ordering},
 };
 
-/// Running totals since the start. Counting is one atomic addition, for which
-/// no thread waits for another.
+/// Running totals since the start. Each thread counts for itself, and none waits
+/// for another.
 #[derive(Debug, Default)]
 pub struct Counters {
     totals: Striped<Totals>,
@@ -25,21 +25,21 @@ pub struct Counters {
 
 #[derive(Debug, Default)]
 struct Totals {
-    published: AtomicU64,
-    admitted: AtomicU64,
-    answered: AtomicU64,
-    denied: AtomicU64,
-    refused: AtomicU64,
-    cancelled: AtomicU64,
-    triggered: AtomicU64,
-    steps: AtomicU64,
-    errors: [AtomicU64; ErrorKind::ALL.len()],
-    handed_out: AtomicU64,
-    lost: [AtomicU64; Losses::CAUSES.len()],
-    lost_bytes: AtomicU64,
-    shared_lanes: AtomicU64,
-    quarantined: AtomicU64,
-    recovered: AtomicU64,
+    published: Count,
+    admitted: Count,
+    answered: Count,
+    denied: Count,
+    refused: Count,
+    cancelled: Count,
+    triggered: Count,
+    steps: Count,
+    errors: [Count; ErrorKind::ALL.len()],
+    handed_out: Count,
+    lost: [Count; Losses::CAUSES.len()],
+    lost_bytes: Count,
+    shared_lanes: Count,
+    quarantined: Count,
+    recovered: Count,
     durations: Histogram,
 }
 
@@ -103,47 +103,44 @@ impl Counters {
     }
 
     pub(super) fn published(&self) {
-        add(&self.totals.mine().published);
+        self.totals.mine().published.add(1);
     }
 
     pub(super) fn refused(&self) {
-        add(&self.totals.mine().refused);
+        self.totals.mine().refused.add(1);
     }
 
     pub(super) fn cancelled(&self) {
-        add(&self.totals.mine().cancelled);
+        self.totals.mine().cancelled.add(1);
     }
 
     pub(super) fn triggered(&self) {
-        add(&self.totals.mine().triggered);
+        self.totals.mine().triggered.add(1);
     }
 
     pub(super) fn handed_out(&self, times: u64) {
-        self.totals
-            .mine()
-            .handed_out
-            .fetch_add(times, Ordering::Relaxed);
+        self.totals.mine().handed_out.add(times);
     }
 
     pub(super) fn lost(&self, lost: &Losses) {
         let totals = self.totals.mine();
         for (counter, (_, lost)) in totals.lost.iter().zip(lost.by_cause()) {
-            counter.fetch_add(lost.items, Ordering::Relaxed);
+            counter.add(lost.items);
         }
-        totals
-            .lost_bytes
-            .fetch_add(lost.total().bytes, Ordering::Relaxed);
+        totals.lost_bytes.add(lost.total().bytes);
     }
 
     pub(super) fn shared_lane(&self) {
-        add(&self.totals.mine().shared_lanes);
+        self.totals.mine().shared_lanes.add(1);
     }
 
     pub(super) fn quarantine(&self, change: Change) {
-        add(match change {
-            Change::Out(_) => &self.totals.mine().quarantined,
-            Change::Back => &self.totals.mine().recovered,
-        });
+        let totals = self.totals.mine();
+        match change {
+            Change::Out(_) => &totals.quarantined,
+            Change::Back => &totals.recovered,
+        }
+        .add(1);
     }
 
     /// Counts an event of the host about itself, and gives its number.
@@ -153,20 +150,22 @@ impl Counters {
 
     pub(super) fn decided(&self, decision: &Decision, duration: Duration) {
         let totals = self.totals.mine();
-        add(match decision {
+        match decision {
             Decision::Continue { .. } => &totals.admitted,
             Decision::Final { .. } => &totals.answered,
             Decision::Deny { .. } => &totals.denied,
-        });
+        }
+        .add(1);
         totals.durations.add(duration);
     }
 
     pub(super) fn step(&self, verdict: &StepVerdict) {
-        add(&self.totals.mine().steps);
+        let totals = self.totals.mine();
+        totals.steps.add(1);
         if let StepVerdict::Error(error) = verdict
-            && let Some(counter) = self.totals.mine().errors.get(error.kind as usize)
+            && let Some(counter) = totals.errors.get(error.kind as usize)
         {
-            add(counter);
+            counter.add(1);
         }
     }
 }
@@ -175,31 +174,26 @@ impl Counters {
 
 impl Totals {
     fn add_to(&self, sum: &mut Snapshot) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        sum.published += read(&self.published);
-        sum.admitted += read(&self.admitted);
-        sum.answered += read(&self.answered);
-        sum.denied += read(&self.denied);
-        sum.cancelled += read(&self.cancelled);
-        sum.refused += read(&self.refused);
-        sum.steps += read(&self.steps);
+        sum.published += self.published.read();
+        sum.admitted += self.admitted.read();
+        sum.answered += self.answered.read();
+        sum.denied += self.denied.read();
+        sum.cancelled += self.cancelled.read();
+        sum.refused += self.refused.read();
+        sum.steps += self.steps.read();
         for (sum, counter) in sum.errors.iter_mut().zip(&self.errors) {
-            *sum += read(counter);
+            *sum += counter.read();
         }
-        sum.triggered += read(&self.triggered);
-        sum.handed_out += read(&self.handed_out);
+        sum.triggered += self.triggered.read();
+        sum.handed_out += self.handed_out.read();
         for (sum_of_cause, counter) in sum.lost_by_cause.iter_mut().zip(&self.lost) {
-            *sum_of_cause += read(counter);
-            sum.lost += read(counter);
+            *sum_of_cause += counter.read();
+            sum.lost += counter.read();
         }
-        sum.lost_bytes += read(&self.lost_bytes);
-        sum.shared_lanes += read(&self.shared_lanes);
-        sum.quarantined += read(&self.quarantined);
-        sum.recovered += read(&self.recovered);
+        sum.lost_bytes += self.lost_bytes.read();
+        sum.shared_lanes += self.shared_lanes.read();
+        sum.quarantined += self.quarantined.read();
+        sum.recovered += self.recovered.read();
         self.durations.add_to(&mut sum.durations);
     }
-}
-
-fn add(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -7,8 +7,7 @@ use tokio::time::Instant;
 use super::{StepVerdict, throttle::Throttle};
 use crate::{
     hook::ErrorKind,
-    striped::Striped,
-    sync::{AtomicU64, Ordering},
+    striped::{Count, Striped},
 };
 
 /// Upper ends of the buckets of a [`HistogramSnapshot`], in microseconds: from what a
@@ -19,7 +18,7 @@ pub const BUCKETS_US: [u64; 12] = [
 ];
 
 /// What is counted of one action of one capsule: resolved when the interceptor
-/// is installed, so that counting is a few atomic additions. It outlives
+/// is installed, so that counting is a few additions. It outlives
 /// reloads.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -29,12 +28,12 @@ pub struct Meter {
 
 #[derive(Debug, Default)]
 struct Totals {
-    continued: AtomicU64,
-    changed: AtomicU64,
-    answered: AtomicU64,
-    denied: AtomicU64,
-    skipped: AtomicU64,
-    errors: [AtomicU64; ErrorKind::ALL.len()],
+    continued: Count,
+    changed: Count,
+    answered: Count,
+    denied: Count,
+    skipped: Count,
+    errors: [Count; ErrorKind::ALL.len()],
     durations: Histogram,
 }
 
@@ -61,8 +60,8 @@ pub struct MeterSnapshot {
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
     /// One for each of [`BUCKETS_US`], and one for what took longer.
-    buckets: [AtomicU64; BUCKETS_US.len() + 1],
-    sum_us: AtomicU64,
+    buckets: [Count; BUCKETS_US.len() + 1],
+    sum_us: Count,
 }
 
 /// How often what took how long, up to one moment.
@@ -89,7 +88,7 @@ impl Meter {
             StepVerdict::Error(error) => totals.errors.get(error.kind as usize),
         };
         if let Some(counter) = counter {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.add(1);
         }
         totals.durations.add(duration);
     }
@@ -119,14 +118,13 @@ impl Meter {
 
 impl Totals {
     fn add_to(&self, sum: &mut MeterSnapshot) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        sum.continued += read(&self.continued);
-        sum.changed += read(&self.changed);
-        sum.answered += read(&self.answered);
-        sum.denied += read(&self.denied);
-        sum.skipped += read(&self.skipped);
+        sum.continued += self.continued.read();
+        sum.changed += self.changed.read();
+        sum.answered += self.answered.read();
+        sum.denied += self.denied.read();
+        sum.skipped += self.skipped.read();
         for (sum, counter) in sum.errors.iter_mut().zip(&self.errors) {
-            *sum += read(counter);
+            *sum += counter.read();
         }
         self.durations.add_to(&mut sum.durations);
     }
@@ -139,17 +137,16 @@ impl Histogram {
         let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS_US.partition_point(|end| *end < us);
         if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.fetch_add(1, Ordering::Relaxed);
+            bucket.add(1);
         }
-        self.sum_us.fetch_add(us, Ordering::Relaxed);
+        self.sum_us.add(us);
     }
 
     pub(super) fn add_to(&self, sum: &mut HistogramSnapshot) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         for (sum, counter) in sum.buckets.iter_mut().zip(&self.buckets) {
-            *sum += read(counter);
+            *sum += counter.read();
         }
-        sum.sum_us += read(&self.sum_us);
+        sum.sum_us += self.sum_us.read();
     }
 }
 
