@@ -43,7 +43,7 @@ async fn ask(host: &Host, payload: &'static str) -> Outcome {
 }
 
 fn error(outcome: &Outcome) -> ErrorKind {
-    match &outcome.steps[0].verdict {
+    match outcome.steps.first().unwrap().verdict {
         StepVerdict::Error(error) => error.kind,
         other => panic!("answered: {other:?}"),
     }

@@ -72,7 +72,7 @@ async fn ask(host: &Host, principal: &str, topic: &str) -> Outcome {
 }
 
 fn error(outcome: &Outcome) -> ErrorKind {
-    match &outcome.steps[0].verdict {
+    match outcome.steps.first().unwrap().verdict {
         StepVerdict::Error(error) => error.kind,
         other => panic!("the bad one answered: {other:?}"),
     }
@@ -93,7 +93,7 @@ async fn each_fails_as_its_on_error_says(instance: &str) {
                 match (&outcome.decision, on_error) {
                     (Decision::Deny { by, .. }, "deny") => assert_eq!(&**by, "bad", "{what}"),
                     (Decision::Continue { .. }, "continue") => {
-                        let good = &outcome.steps[1].verdict;
+                        let good = outcome.steps.iter().nth(1).unwrap().verdict;
                         assert_eq!(good, &StepVerdict::Continue { changed: true }, "{what}");
                     }
                     _ => panic!("{what}"),

@@ -213,7 +213,13 @@ async fn no_event_meets_half_of_each_generation() {
             lines(&reload),
             ["first updated 0.1.0 0.1.0", "second updated 0.1.0 0.1.0"]
         );
-        let now = host.request(draft()).await.unwrap().steps[0]
+        let now = host
+            .request(draft())
+            .await
+            .unwrap()
+            .steps
+            .first()
+            .unwrap()
             .interceptor
             .timeout;
         assert_eq!(now.as_millis(), u128::from(5000 + generation));
@@ -245,7 +251,7 @@ async fn an_unchanged_capsule_keeps_its_instances_and_its_quarantine() {
         ..HostConfig::default()
     });
     let host = builder.capsules(&root).no_cache().start().unwrap();
-    let error = |outcome: &Outcome| match &outcome.steps[0].verdict {
+    let error = |outcome: &Outcome| match outcome.steps.first().unwrap().verdict {
         StepVerdict::Error(error) => error.kind,
         other => panic!("{other:?}"),
     };

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Display, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use capsule_core::{
-    dispatch::{Decision, Outcome, Step, StepVerdict},
+    dispatch::{Decision, Outcome, Step, StepVerdict, Steps},
     types::EventId,
 };
 use memchr::memchr2;
@@ -34,7 +34,7 @@ struct OutcomeLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     response_base64: Option<String>,
     #[serde(serialize_with = "step_lines")]
-    steps: &'a [Step],
+    steps: &'a Steps,
     duration_us: f64,
 }
 
@@ -111,8 +111,8 @@ pub fn write_refusal(to: &mut Vec<u8>, line: u64, error: &str) -> Result<(), ser
     serde_json::to_writer(to, &RefusalLine { line, error })
 }
 
-fn step_line(step: &Step) -> StepLine<'_> {
-    let interceptor = &step.interceptor;
+fn step_line(step: Step<'_>) -> StepLine<'_> {
+    let interceptor = step.interceptor;
     let mut line = StepLine {
         capsule: &interceptor.capsule,
         action: &interceptor.action,
@@ -124,7 +124,7 @@ fn step_line(step: &Step) -> StepLine<'_> {
         monitor: interceptor.monitors(),
         duration_us: micros(step.duration),
     };
-    match &step.verdict {
+    match step.verdict {
         StepVerdict::Continue { changed } => line.changed = Some(*changed),
         StepVerdict::Deny { reason } => line.reason = Some(reason),
         StepVerdict::Error(error) => {
@@ -158,7 +158,7 @@ fn shown<S: Serializer>(value: &impl Display, to: S) -> Result<S::Ok, S::Error> 
     to.collect_str(value)
 }
 
-fn step_lines<S: Serializer>(steps: &[Step], to: S) -> Result<S::Ok, S::Error> {
+fn step_lines<S: Serializer>(steps: &Steps, to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(steps.iter().map(step_line))
 }
 

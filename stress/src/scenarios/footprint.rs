@@ -266,8 +266,8 @@ async fn failures(mut running: JoinSet<Outcome>) -> Result<usize, StressError> {
     let mut failed = 0;
     while let Some(outcome) = running.join_next().await {
         let steps = outcome?.steps;
-        let passed = |step: &Step| matches!(step.verdict, StepVerdict::Continue { .. });
-        failed += usize::from(steps.iter().filter(|step| passed(step)).count() != CAPSULES);
+        let passed = |step: Step<'_>| matches!(step.verdict, StepVerdict::Continue { .. });
+        failed += usize::from(steps.iter().filter(|step| passed(*step)).count() != CAPSULES);
     }
     Ok(failed)
 }

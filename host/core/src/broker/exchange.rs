@@ -341,7 +341,7 @@ mod tests {
         let event = Draft::new(Topic::new("a").unwrap()).into_event(0);
         let message = Message {
             payload: event.payload.clone(),
-            event: Arc::new(event),
+            event,
             action: "check".into(),
         };
         let mut asked = pin!(broker.ask(&hook, message, None));

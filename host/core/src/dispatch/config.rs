@@ -25,8 +25,9 @@ pub struct DispatchConfig {
     /// are logged as a warning; the others are logged for debugging, and all
     /// are counted. Default 10 s.
     pub failure_log_interval: Duration,
-    /// Topics whose route is remembered; each has one place, which the next one
-    /// takes over. A place takes 8 bytes while it is empty. Default 4096.
+    /// Topics whose route each thread that publishes remembers; each has one
+    /// place, which the next one takes over. A place takes 8 bytes while it is
+    /// empty. Default 4096.
     pub cached_topics: NonZeroUsize,
     /// How many sessions may be registered.
     pub sessions: SessionConfig,

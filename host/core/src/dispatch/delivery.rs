@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{routing::Route, shared::Shared};
+use super::{routing::Route, stay::Seat};
 use crate::{
     lane::Deliver,
     subscribe::{Message, View},
@@ -11,7 +11,7 @@ use crate::{
 /// An event on its way to those who subscribed to it.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Seat,
     pub(super) route: Arc<Route>,
     pub(super) message: Arc<Message>,
     pub(super) view: View,

@@ -8,10 +8,15 @@ use tokio::task::{consume_budget, coop::unconstrained};
 
 use super::{
     DispatchConfig, Gather, Gathered, Interceptor, Outcome, Plan, PublishError, Running, Snapshot,
-    Subscription, delivery::Delivery, gate::Inside, routing::Route, shared::Shared, trigger::Asks,
+    Subscription,
+    delivery::Delivery,
+    routing::Route,
+    shared::Shared,
+    stay::{Seats, Stay},
+    trigger::Asks,
 };
 use crate::{
-    lane::{Lanes, NoRoom, RoomUse, Tickets, Visit},
+    lane::{LaneScope, NoRoom, RoomUse, Tickets, Visit},
     observe::{Audit, Category, Observers, Record},
     session::{Registered, Sessions},
     subscribe::{Message, SubscribeOptions, Subscriber, View},
@@ -26,31 +31,48 @@ use crate::{
 /// one another.
 #[derive(Debug)]
 pub struct Dispatcher {
-    shared: Arc<Shared>,
-    lanes: Arc<Lanes<Delivery>>,
+    shared: Seats,
     sessions: Sessions,
 }
 
 /// Where an event that may be taken in goes, and what it needs for that.
 struct Admission {
     route: Arc<Route>,
-    visit: Visit,
+    /// Its lanes, if they are not those that all events on its route visit.
+    lanes: Option<Arc<[LaneScope]>>,
+    announces: bool,
+    delivers: bool,
 }
 
 /// Why an event is not taken in.
-enum Refused<'a> {
+enum Refused {
     /// It never is.
     Never(PublishError),
     /// There is no room now.
-    Now(Box<Waiting<'a>>),
+    Now(Box<Waiting>),
 }
 
 /// An event for which there is no room now.
-struct Waiting<'a> {
+struct Waiting {
     draft: Draft,
     admission: Admission,
-    inside: Inside<'a>,
+    stay: Stay,
     full: NoRoom,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    fn visit<'a>(&'a self, draft: &'a Draft) -> Visit<'a> {
+        Visit {
+            principal: draft.whose(),
+            scopes: self.lanes.as_ref().unwrap_or(self.route.chain.scopes()),
+            announces: self.announces,
+            delivers: self.delivers,
+            bytes: draft.size() as u64,
+            is_nested: draft.kind() == Kind::Capsule,
+        }
+    }
 }
 
 // === impl Dispatcher ===
@@ -60,9 +82,8 @@ impl Dispatcher {
     /// admitted.
     pub fn new(config: DispatchConfig) -> Self {
         Self {
-            lanes: Arc::new(Lanes::new(config.lanes)),
             sessions: Sessions::new(config.sessions),
-            shared: Arc::new(Shared::new(config)),
+            shared: Seats::new(Shared::new(config)),
         }
     }
 
@@ -195,7 +216,7 @@ impl Dispatcher {
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
         // As in `submit`, whose future would be another copy of all this.
-        let mut running = match self.take_in(draft) {
+        let running = match self.take_in(draft) {
             Ok(running) => running,
             Err(Refused::Never(error)) => return Err(error),
             Err(Refused::Now(waiting)) => Box::pin(self.wait(*waiting)).await,
@@ -245,13 +266,13 @@ impl Dispatcher {
         mut draft: Draft,
         gather: Gather,
     ) -> Result<Gathered, PublishError> {
-        let Some(_inside) = self.shared.gate.enter() else {
+        let Some(stay) = self.shared.enter() else {
             return Err(closed(draft));
         };
-        let Admission { route, visit } = self.check(&mut draft)?;
+        let admission = self.check(&mut draft)?;
         let entered = match self.shared.observers.blocked_by() {
             Some(observer) => Err(NoRoom::Observer { observer }),
-            None => self.lanes.enter_some(visit, &draft.origin().ancestors),
+            None => Tickets::enter_some(stay, admission.visit(&draft), draft.ancestors()),
         };
         let (mut tickets, refused) = match entered {
             Ok(entered) => entered,
@@ -270,7 +291,7 @@ impl Dispatcher {
         let asks = Asks {
             shared: &self.shared,
             event: &event,
-            chain: &route.chain,
+            chain: &admission.route.chain,
         };
         Ok(asks.gather(tickets, gather).await)
     }
@@ -292,22 +313,22 @@ impl Dispatcher {
     /// How many lanes exist: none when nothing is under way. Takes each
     /// lock of the lanes in turn.
     pub fn lanes(&self) -> usize {
-        self.lanes.count()
+        self.shared.lanes.count()
     }
 
     /// How many principals have events under way.
     pub fn principals(&self) -> usize {
-        self.lanes.principals()
+        self.shared.lanes.principals()
     }
 
-    /// What is under way.
+    /// What is under way. Takes each lock of the lanes in turn.
     pub fn in_flight(&self) -> RoomUse {
-        self.lanes.in_flight()
+        self.shared.lanes.in_flight()
     }
 
     /// How many principals wait because the whole host is full.
     pub fn waiting(&self) -> usize {
-        self.lanes.waiting()
+        self.shared.lanes.waiting()
     }
 
     /// How many consumers lag: have lost something since they were last
@@ -321,37 +342,37 @@ impl Dispatcher {
     }
 
     /// Takes an event in now, or says why not.
-    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused<'_>> {
-        let Some(inside) = self.shared.gate.enter() else {
+    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused> {
+        let Some(stay) = self.shared.enter() else {
             return Err(Refused::Never(closed(draft)));
         };
         let admission = self.admission(&mut draft).map_err(Refused::Never)?;
-        let full = match self.shared.observers.blocked_by() {
-            Some(observer) => NoRoom::Observer { observer },
-            None => match self.lanes.try_enter(&admission.visit) {
-                Ok(tickets) => return Ok(self.start(draft, admission, tickets, inside)),
-                Err(full) => full,
+        let (stay, full) = match self.shared.observers.blocked_by() {
+            Some(observer) => (stay, NoRoom::Observer { observer }),
+            None => match Tickets::try_enter(stay, admission.visit(&draft)) {
+                Ok(tickets) => return Ok(self.start(draft, admission, tickets)),
+                Err(refused) => refused,
             },
         };
         Err(Refused::Now(Box::new(Waiting {
             draft,
             admission,
-            inside,
+            stay,
             full,
         })))
     }
 
     /// Takes an event in as soon as there is room.
-    async fn wait(&self, waiting: Waiting<'_>) -> Running {
+    async fn wait(&self, waiting: Waiting) -> Running {
         let Waiting {
             draft,
             admission,
-            inside,
+            stay,
             ..
         } = waiting;
         self.shared.observers.room().await;
-        let tickets = self.lanes.enter(&admission.visit).await;
-        self.start(draft, admission, tickets, inside)
+        let tickets = Tickets::enter(stay, admission.visit(&draft)).await;
+        self.start(draft, admission, tickets)
     }
 
     /// Whether an event may be taken in, and what its chain needs for that.
@@ -362,26 +383,23 @@ impl Dispatcher {
             });
         }
         self.sessions.bind(draft);
-        let (bytes, max) = (draft.size() as u64, self.lanes.max_in_flight().bytes);
+        let (bytes, max) = (draft.size() as u64, self.shared.lanes.max_in_flight().bytes);
         if bytes > max {
             return Err(PublishError::TooLarge { bytes, max });
         }
         let route = self.shared.routing.route(draft.topic());
-        let visit = Visit {
-            principal: draft.principal().cloned(),
-            scopes: route.chain.lanes(draft),
+        Ok(Admission {
+            lanes: route.chain.lanes_of(draft),
+            route,
             announces: false,
             delivers: false,
-            bytes,
-            is_nested: draft.origin().kind == Kind::Capsule,
-        };
-        Ok(Admission { route, visit })
+        })
     }
 
     /// As [`check`](Self::check), with what those who subscribe need.
     fn admission(&self, draft: &mut Draft) -> Result<Admission, PublishError> {
         let mut admission = self.check(draft)?;
-        let Admission { route, visit } = &mut admission;
+        let route = &admission.route;
         if route.is_deaf() {
             return Ok(admission);
         }
@@ -398,39 +416,33 @@ impl Dispatcher {
                 max: small.mailbox().max_bytes.get(),
             });
         }
-        visit.delivers = audience.wanting(facts).any(|s| s.lanes().is_none());
+        admission.delivers = audience.wanting(facts).any(|s| s.lanes().is_none());
         if audience.is_waited_for() {
             let waited_for = audience.waited_for(facts).map(|(_, lane)| lane);
-            visit.scopes = visit.scopes.iter().cloned().chain(waited_for).collect();
+            let lanes = admission.lanes.as_ref().unwrap_or(route.chain.scopes());
+            admission.lanes = Some(lanes.iter().cloned().chain(waited_for).collect());
         }
-        visit.announces = route.audience(View::Raw).wanting(facts).next().is_some();
+        admission.announces = route.audience(View::Raw).wanting(facts).next().is_some();
         Ok(admission)
     }
 
     fn refuse(&self, draft: Draft, full: NoRoom) -> PublishError {
         self.shared.counters.refused();
-        PublishError::Full {
-            full,
-            draft: Box::new(draft),
-        }
+        PublishError::Full { full, draft }
     }
 
     fn event(&self, draft: Draft, entry: u64) -> Arc<Event> {
-        let event = Arc::new(draft.into_event(entry));
+        let event = draft.into_event(entry);
         self.tell(Category::Published, || Record::Published {
             event: event.clone(),
         });
         event
     }
 
-    fn start(
-        &self,
-        draft: Draft,
-        admission: Admission,
-        mut tickets: Tickets<Delivery>,
-        inside: Inside<'_>,
-    ) -> Running {
-        let Admission { route, visit } = admission;
+    fn start(&self, draft: Draft, admission: Admission, mut tickets: Tickets<Stay>) -> Running {
+        let Admission {
+            route, announces, ..
+        } = admission;
         self.shared.counters.published();
         let event = self.event(draft, tickets.entry());
         if tickets.shares_a_lane() {
@@ -444,9 +456,9 @@ impl Dispatcher {
                 })
             });
         }
-        if visit.announces {
+        if announces {
             tickets.announce(Delivery {
-                shared: self.shared.clone(),
+                shared: tickets.home().seat().clone(),
                 route: route.clone(),
                 message: Arc::new(Message {
                     event: event.clone(),
@@ -455,7 +467,7 @@ impl Dispatcher {
                 view: View::Raw,
             });
         }
-        Running::new(&self.shared, inside, event, route, tickets)
+        Running::new(event, route, tickets)
     }
 
     /// Runs an event whose outcome nobody waits for: counters, observers and
@@ -473,7 +485,5 @@ impl Dispatcher {
 }
 
 fn closed(draft: Draft) -> PublishError {
-    PublishError::Closed {
-        draft: Box::new(draft),
-    }
+    PublishError::Closed { draft }
 }

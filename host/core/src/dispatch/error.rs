@@ -24,7 +24,7 @@ pub enum PublishError {
         /// What is full.
         full: NoRoom,
         /// The event.
-        draft: Box<Draft>,
+        draft: Draft,
     },
     /// The event alone is larger than all events under way may be.
     #[error(
@@ -55,6 +55,6 @@ pub enum PublishError {
     #[error("the host is shutting down and takes no more events")]
     Closed {
         /// The event.
-        draft: Box<Draft>,
+        draft: Draft,
     },
 }

@@ -1,6 +1,6 @@
 //! Whether events are taken in, and when all that were are done.
 
-use std::{mem, pin::pin};
+use std::pin::pin;
 
 use tokio::sync::Notify;
 
@@ -19,24 +19,28 @@ pub(super) struct Gate {
     leaving: Notify,
 }
 
-/// One that is inside. Dropped, it leaves.
-#[derive(Debug)]
-#[must_use]
-pub(super) struct Inside<'a>(&'a Gate);
-
 // === impl Gate ===
 
 impl Gate {
-    /// Goes in; `None` if it is closed.
-    pub(super) fn enter(&self) -> Option<Inside<'_>> {
+    /// Goes in, if it is not closed; until [`leave`](Self::leave).
+    #[must_use]
+    pub(super) fn enter(&self) -> bool {
         // Counted before it is asked whether the gate is closed: whoever waits
         // for all to leave waits for this one then.
-        self.entered.mine().fetch_add(1, Ordering::SeqCst);
-        let inside = Inside(self);
-        (!self.closed.load(Ordering::SeqCst)).then_some(inside)
+        self.stay();
+        let is_open = !self.closed.load(Ordering::SeqCst);
+        if !is_open {
+            self.leave();
+        }
+        is_open
     }
 
-    /// Leaves, for one that [stayed](Inside::stay).
+    /// One more is inside, where another is.
+    pub(super) fn stay(&self) {
+        self.entered.mine().fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Leaves.
     pub(super) fn leave(&self) {
         self.left.mine().fetch_add(1, Ordering::SeqCst);
         if self.closed.load(Ordering::SeqCst) {
@@ -68,21 +72,6 @@ impl Gate {
     }
 }
 
-// === impl Inside ===
-
-impl Inside<'_> {
-    /// Goes on being inside until somebody calls [`Gate::leave`] for it.
-    pub(super) fn stay(self) {
-        mem::forget(self);
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::{sync::Arc, thread};
@@ -94,12 +83,12 @@ mod tests {
     #[tokio::test]
     async fn a_closed_gate_lets_nobody_in_and_waits_for_all() {
         let gate = Gate::default();
-        let first = gate.enter().unwrap();
-        gate.enter().unwrap().stay();
+        assert!(gate.enter());
+        gate.stay();
         let mut closing = pin!(gate.close());
         assert!(closing.as_mut().now_or_never().is_none());
-        assert!(gate.enter().is_none());
-        drop(first);
+        assert!(!gate.enter());
+        gate.leave();
         assert!(closing.as_mut().now_or_never().is_none());
         gate.leave();
         closing.await;
@@ -114,10 +103,11 @@ mod tests {
                 .map(|_| {
                     let (gate, inside) = (gate.clone(), inside.clone());
                     thread::spawn(move || {
-                        while let Some(_inside) = gate.enter() {
+                        while gate.enter() {
                             inside.fetch_add(1, Ordering::SeqCst);
                             thread::yield_now();
                             inside.fetch_sub(1, Ordering::SeqCst);
+                            gate.leave();
                         }
                     })
                 })

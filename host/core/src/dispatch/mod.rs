@@ -21,6 +21,7 @@ mod plan;
 mod routing;
 mod run;
 mod shared;
+mod stay;
 mod subscription;
 mod throttle;
 mod trigger;

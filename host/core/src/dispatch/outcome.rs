@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Interceptor;
+use super::{Interceptor, routing::Route};
 use crate::{
     hook::{HookError, Verdict},
-    observe::Record,
     types::Event,
 };
 
@@ -26,8 +25,17 @@ pub struct Outcome {
     pub duration: Duration,
 }
 
-/// The steps of a chain: no allocation for a short one.
-pub type Steps = SmallVec<[Step; 1]>;
+/// The steps of a chain, in order: each interceptor that took part with its
+/// answer.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    route: Arc<Route>,
+    taken: Taken,
+}
+
+/// Steps, without the interceptors: no allocation for a short chain.
+#[derive(Clone, Debug)]
+pub(super) struct Taken(SmallVec<[(StepVerdict, Duration); 1]>);
 
 /// The end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +62,12 @@ pub enum Decision {
 }
 
 /// One interceptor's part in an outcome.
-#[derive(Clone, Debug)]
-pub struct Step {
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
     /// Which interceptor.
-    pub interceptor: Arc<Interceptor>,
+    pub interceptor: &'a Arc<Interceptor>,
     /// What it said.
-    pub verdict: StepVerdict,
+    pub verdict: &'a StepVerdict,
     /// How long the call took; zero for one that was not made.
     pub duration: Duration,
 }
@@ -94,18 +102,53 @@ impl Outcome {
     }
 }
 
-// === impl Step ===
+// === impl Steps ===
 
-impl Step {
-    /// What observers of `event` are told of it.
-    pub(super) fn record(&self, event: &Arc<Event>) -> Record {
-        Record::Step {
-            event: event.clone(),
-            capsule: self.interceptor.capsule.clone(),
-            action: self.interceptor.action.clone(),
-            verdict: self.verdict.as_str(),
-            duration: self.duration,
-        }
+impl Steps {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.taken.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first.
+    pub fn first(&self) -> Option<Step<'_>> {
+        self.iter().next()
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Step<'_>> {
+        let asked = self.route.chain.interceptors();
+        asked
+            .zip(&self.taken.0)
+            .map(|(interceptor, (verdict, duration))| Step {
+                interceptor,
+                verdict,
+                duration: *duration,
+            })
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    /// None yet, of a chain of so many stages.
+    pub(super) fn new(stages: usize) -> Self {
+        Self(SmallVec::with_capacity(stages))
+    }
+
+    /// Adds what the next stage said.
+    pub(super) fn push(&mut self, verdict: StepVerdict, duration: Duration) {
+        self.0.push((verdict, duration));
+    }
+
+    /// The steps of the chain of `route`.
+    pub(super) fn of(self, route: Arc<Route>) -> Steps {
+        Steps { route, taken: self }
     }
 }
 

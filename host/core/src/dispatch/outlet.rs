@@ -18,7 +18,7 @@ use crate::{
     observe::{Audit, Category, Record},
     sync::Mutex,
     text::printable,
-    types::{Draft, Event, Kind, MAX_TOPIC_BYTES, Name, Origin, Pattern, Principal, Topic},
+    types::{Draft, Event, Kind, MAX_TOPIC_BYTES, Name, Pattern, Principal, Topic},
 };
 
 /// What a manifest grants of the bus.
@@ -115,11 +115,7 @@ impl Outlet for CapsuleOutlet {
             let gathered = async {
                 let draft = attempt.draft(payload, &self.grants.trigger)?;
                 let ancestors = from.ancestors.iter().copied().chain([from.seq]).collect();
-                let origin = Origin {
-                    ancestors,
-                    ..draft.origin().clone()
-                };
-                let draft = draft.with_origin(origin);
+                let draft = draft.awaited_by(ancestors);
                 Ok(attempt.dispatcher.trigger(draft, gather).await?)
             };
             gathered.await.inspect_err(|why| attempt.refused(why))
@@ -162,18 +158,13 @@ impl Try<'_> {
         if from.hops >= max {
             return Err(OutletError::TooManyHops { max });
         }
-        let origin = Origin {
-            kind: Kind::Capsule,
-            hops: from.hops + 1,
-            ancestors: Box::default(),
-        };
         Ok(Draft::new(topic)
             .with_payload(payload)
             .with_principal(from.principal.clone())
             .with_session(from.session.clone())
             .with_traceparent(from.traceparent.clone())
             .with_source(Name::new(&self.outlet.capsule).ok())
-            .with_origin(origin))
+            .made_by(Kind::Capsule, from.hops + 1))
     }
 
     /// Puts a refusal on paper: of those beyond the rate only the first of a
@@ -225,7 +216,7 @@ mod tests {
     fn event(principal: &str) -> Arc<Event> {
         let topic = Topic::new("a").unwrap();
         let principal = Principal::new(principal).unwrap();
-        Arc::new(Draft::new(topic).with_principal(principal).into_event(0))
+        Draft::new(topic).with_principal(principal).into_event(0)
     }
 
     /// Rule: a guest publishes at a granted rate, and its refusals are audited;

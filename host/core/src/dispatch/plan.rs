@@ -198,17 +198,18 @@ impl Chain {
         &self.stages
     }
 
-    /// The lanes that `event` visits, as the stages count them.
-    pub(super) fn lanes(&self, event: &Draft) -> Arc<[LaneScope]> {
-        match event.session() {
-            Some(session) if self.per_session => {
-                let scopes = self.lanes.iter().zip(&*self.scopes);
-                scopes
-                    .map(|(lane, scope)| lane.of(scope, session))
-                    .collect()
-            }
-            _ => self.scopes.clone(),
-        }
+    /// The lanes that an event without a session visits, as the stages count
+    /// them.
+    pub(super) fn scopes(&self) -> &Arc<[LaneScope]> {
+        &self.scopes
+    }
+
+    /// The lanes that `event` visits, if they are others.
+    pub(super) fn lanes_of(&self, event: &Draft) -> Option<Arc<[LaneScope]>> {
+        let session = event.session().filter(|_| self.per_session)?;
+        let scopes = self.lanes.iter().zip(&*self.scopes);
+        let scopes = scopes.map(|(lane, scope)| lane.of(scope, session));
+        Some(scopes.collect())
     }
 }
 

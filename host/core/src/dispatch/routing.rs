@@ -4,6 +4,7 @@ use std::{collections::HashMap, hash::BuildHasher, num::NonZeroUsize, sync::Arc}
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use foldhash::fast::RandomState;
+use thread_local::ThreadLocal;
 
 use super::{Interceptor, Plan, audience::Audience, plan::Chain, plan::Registry};
 use crate::{
@@ -20,10 +21,13 @@ pub(super) struct Routing {
     snapshot: ArcSwap<Snapshot>,
     /// That of the snapshot.
     version: AtomicU64,
-    /// Routes that are remembered, each in the place that its topic's hash gives
-    /// it: a publisher who invents topics fills no memory, and takes no more
-    /// from others than a look-up.
-    cache: Box<[ArcSwapOption<Cached>]>,
+    /// Routes that each thread remembers, each in the place that its topic's
+    /// hash gives it: a publisher who invents topics fills no memory, and takes
+    /// no more from others than a look-up. Threads do not share them, since they
+    /// would wait for one another's counts of references.
+    cache: ThreadLocal<Box<[ArcSwapOption<Cached>]>>,
+    /// How many places each thread has.
+    places: NonZeroUsize,
     /// Something is in the cache.
     is_cached: AtomicBool,
     hasher: RandomState,
@@ -76,9 +80,8 @@ impl Routing {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             version: AtomicU64::new(0),
-            cache: (0..cached_topics.get())
-                .map(|_| ArcSwapOption::empty())
-                .collect(),
+            cache: ThreadLocal::new(),
+            places: cached_topics,
             is_cached: AtomicBool::new(false),
             hasher: RandomState::default(),
             writer: Mutex::new(writer),
@@ -175,7 +178,7 @@ impl Routing {
         self.version.store(version, Ordering::SeqCst);
         // What is remembered is stale, and would keep alive what is gone.
         if self.is_cached.swap(false, Ordering::SeqCst) {
-            for place in &self.cache {
+            for place in self.cache.iter().flatten() {
                 place.store(None);
             }
         }
@@ -183,8 +186,10 @@ impl Routing {
 
     #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
     fn place(&self, topic: &Topic) -> &ArcSwapOption<Cached> {
+        let empty = || (0..self.places.get()).map(|_| ArcSwapOption::empty());
+        let places = self.cache.get_or(|| empty().collect());
         let hash = self.hasher.hash_one(topic);
-        &self.cache[hash as usize % self.cache.len()]
+        &places[hash as usize % places.len()]
     }
 }
 

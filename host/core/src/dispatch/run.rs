@@ -1,6 +1,6 @@
 //! One event on its way through its chain.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use super::{
-    Decision, Interceptor, OnError, Outcome, Step, StepVerdict, ask::Question, delivery::Delivery,
-    gate::Inside, outcome::Steps, plan::Stage, routing::Route, shared::Shared,
+    Decision, Interceptor, OnError, Outcome, StepVerdict, ask::Question, delivery::Delivery,
+    outcome::Taken, plan::Stage, routing::Route, shared::Shared, stay::Stay,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -34,16 +34,9 @@ pub struct Running {
 #[derive(Debug)]
 struct Work {
     event: Arc<Event>,
-    tickets: Tickets<Delivery>,
+    tickets: Tickets<Stay>,
     accepted: Instant,
-    decided: bool,
-    /// Last to be dropped, so that the host does not end before the event.
-    shared: Staying,
 }
-
-/// Keeps the host from ending.
-#[derive(Debug)]
-struct Staying(Arc<Shared>);
 
 /// An admitted event on its way to a subscriber that is waited for. Dropped
 /// before it is there, it is counted as lost.
@@ -59,7 +52,7 @@ struct Progress {
     payload: Bytes,
     /// How much of the chain's time is left.
     budget: Duration,
-    steps: Steps,
+    steps: Taken,
     /// The time now: the clock is read once a stage.
     now: Instant,
 }
@@ -67,22 +60,14 @@ struct Progress {
 // === impl Running ===
 
 impl Running {
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        inside: Inside<'_>,
-        event: Arc<Event>,
-        route: Arc<Route>,
-        tickets: Tickets<Delivery>,
-    ) -> Self {
-        inside.stay();
+    pub(super) fn new(event: Arc<Event>, route: Arc<Route>, mut tickets: Tickets<Stay>) -> Self {
+        tickets.home_mut().begin();
         Self {
             route,
             work: Work {
                 event,
                 tickets,
                 accepted: Instant::now(),
-                decided: false,
-                shared: Staying(shared.clone()),
             },
         }
     }
@@ -103,7 +88,7 @@ impl Running {
     /// unless an earlier one of its principal is still in a chain. Waits for
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
-    pub async fn run(mut self) -> Outcome {
+    pub async fn run(self) -> Outcome {
         // Where no hook ever waits, a publisher in a loop would keep its
         // thread from everybody else.
         consume_budget().await;
@@ -111,7 +96,7 @@ impl Running {
     }
 
     /// As [`run`](Self::run), by whoever has just taken it in.
-    pub(super) async fn run_at_once(&mut self) -> Outcome {
+    pub(super) async fn run_at_once(self) -> Outcome {
         let goes_on = has_budget_remaining();
         consume_budget().await;
         // The time that others have had in between is not the first hook's.
@@ -122,13 +107,13 @@ impl Running {
         self.run_from(now).await
     }
 
-    async fn run_from(&mut self, now: Instant) -> Outcome {
-        let Self { route, work } = self;
+    async fn run_from(self, now: Instant) -> Outcome {
+        let Self { route, mut work } = self;
         let stages = route.chain.stages();
         let mut progress = Progress {
             payload: work.event.payload.clone(),
-            budget: work.shared.config.chain_deadline,
-            steps: Steps::with_capacity(stages.len()),
+            budget: work.shared().config.chain_deadline,
+            steps: Taken::new(stages.len()),
             now,
         };
         let mut end = None;
@@ -146,12 +131,12 @@ impl Running {
         if let Decision::Continue { payload } = &decision
             && !route.is_deaf()
         {
-            work.deliver(route, payload).await;
+            work.deliver(&route, payload).await;
         }
         Outcome {
-            event: work.event.clone(),
+            event: work.event,
             decision,
-            steps: progress.steps,
+            steps: progress.steps.of(route),
             duration,
         }
     }
@@ -160,6 +145,10 @@ impl Running {
 // === impl Work ===
 
 impl Work {
+    fn shared(&self) -> &Arc<Shared> {
+        self.tickets.home()
+    }
+
     /// Takes the event through one stage. `Some` ends the chain.
     async fn pass(&mut self, stage: &Stage, progress: &mut Progress) -> Option<Decision> {
         if stage.waits && !progress.budget.is_zero() && !self.tickets.is_first(stage.lane) {
@@ -174,9 +163,9 @@ impl Work {
             payload: &progress.payload,
             started,
             budget: progress.budget,
-            deadline: self.shared.config.chain_deadline,
+            deadline: self.shared().config.chain_deadline,
         };
-        let answer = question.ask(&self.shared).await;
+        let answer = question.ask(self.shared()).await;
         progress.now = Instant::now();
         let duration = progress.now.saturating_duration_since(started);
         if stage.gives_back {
@@ -185,23 +174,23 @@ impl Work {
         progress.budget = progress.budget.saturating_sub(duration);
 
         let (verdict, end) = judge(&stage.interceptor, answer, &mut progress.payload);
-        self.shared.counters.step(&verdict);
+        self.shared().counters.step(&verdict);
         stage.meter.count(&verdict, duration);
-        let step = Step {
-            interceptor: stage.interceptor.clone(),
-            verdict,
+        self.shared().tell(Category::Step, || Record::Step {
+            event: self.event.clone(),
+            capsule: stage.interceptor.capsule.clone(),
+            action: stage.interceptor.action.clone(),
+            verdict: verdict.as_str(),
             duration,
-        };
-        self.shared
-            .tell(Category::Step, || step.record(&self.event));
-        progress.steps.push(step);
+        });
+        progress.steps.push(verdict, duration);
         end
     }
 
     fn decide(&mut self, decision: &Decision, duration: Duration) {
-        let Self { shared, event, .. } = self;
+        self.tickets.home_mut().decide();
+        let (shared, event) = (self.shared(), &self.event);
         shared.counters.decided(decision, duration);
-        self.decided = true;
         match decision {
             Decision::Continue { payload } => {
                 shared.tell(Category::Admitted, || Record::Admitted {
@@ -238,7 +227,7 @@ impl Work {
         });
         let bytes = message.size();
         let delivery = Delivery {
-            shared: self.shared.clone(),
+            shared: self.tickets.home().seat().clone(),
             route: route.clone(),
             message: message.clone(),
             view: View::Admitted,
@@ -252,10 +241,11 @@ impl Work {
         // Its chain is at its end, whoever is waited for here.
         let first = route.chain.lane_count();
         (0..first).for_each(|lane| self.tickets.release(lane));
+        let stay = self.tickets.home().clone();
         let sends = (first..).zip(waited_for).map(|(index, subscriber)| {
             let ticket = self.tickets.take(index);
             let sending = Sending {
-                shared: &self.shared,
+                shared: &stay,
                 subscriber,
                 bytes,
                 is_over: false,
@@ -267,30 +257,6 @@ impl Work {
             }
         });
         join_all(sends.collect::<Vec<_>>()).await;
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        if !self.decided {
-            self.shared.counters.cancelled();
-        }
-    }
-}
-
-// === impl Staying ===
-
-impl Deref for Staying {
-    type Target = Arc<Shared>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl Drop for Staying {
-    fn drop(&mut self) {
-        self.0.gate.leave();
     }
 }
 

@@ -6,13 +6,15 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Counters, DispatchConfig, gate::Gate, lagging::Lagging, routing::Route, routing::Routing,
+    Counters, DispatchConfig, delivery::Delivery, gate::Gate, lagging::Lagging, routing::Route,
+    routing::Routing,
 };
 use crate::{
+    lane::Lanes,
     mailbox::{Losses, Pushed},
     observe::{Category, Observers, Record},
     subscribe::{Message, Subscriber, View},
-    types::{Draft, Kind, Origin, Topic},
+    types::{Draft, Kind, Topic},
 };
 
 /// What the parts of a dispatcher share.
@@ -20,6 +22,7 @@ use crate::{
 pub(super) struct Shared {
     pub(super) config: DispatchConfig,
     pub(super) routing: Routing,
+    pub(super) lanes: Lanes<Delivery>,
     pub(super) observers: Arc<Observers>,
     pub(super) counters: Counters,
     pub(super) lagging: Lagging,
@@ -35,6 +38,7 @@ impl Shared {
     pub(super) fn new(config: DispatchConfig) -> Self {
         Self {
             routing: Routing::new(config.cached_topics),
+            lanes: Lanes::new(config.lanes),
             observers: Arc::default(),
             counters: Counters::default(),
             lagging: Lagging::new(config.lag_report_interval),
@@ -92,11 +96,8 @@ impl Shared {
         }
         let draft = Draft::new(topic)
             .with_payload(payload.to_string())
-            .with_origin(Origin {
-                kind: Kind::Host,
-                ..Origin::default()
-            });
-        let event = Arc::new(draft.into_event(self.counters.next_own()));
+            .made_by(Kind::Host, 0);
+        let event = draft.into_event(self.counters.next_own());
         self.tell(Category::Lifecycle, || Record::Lifecycle {
             event: event.clone(),
         });

@@ -11,8 +11,8 @@ use futures_util::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Interceptor, StepVerdict, ask::Question, config::LONGEST_WAIT, delivery::Delivery, plan::Chain,
-    shared::Shared,
+    Interceptor, StepVerdict, ask::Question, config::LONGEST_WAIT, plan::Chain, shared::Shared,
+    stay::Stay,
 };
 use crate::{
     hook::{HookError, Verdict},
@@ -77,7 +77,7 @@ pub enum NoReply {
 
 /// What one lane's interceptors are asked, one after the other.
 struct Queue<'a> {
-    ticket: LaneTicket<Delivery>,
+    ticket: LaneTicket<Stay>,
     waits: bool,
     /// Their places in the chain.
     left: std::vec::IntoIter<usize>,
@@ -115,7 +115,7 @@ impl Asks<'_> {
     /// the chain, or why there is none.
     pub(super) async fn gather(
         &self,
-        tickets: Vec<Result<LaneTicket<Delivery>, Refused>>,
+        tickets: Vec<Result<LaneTicket<Stay>, Refused>>,
         gather: Gather,
     ) -> Gathered {
         let started = Instant::now();

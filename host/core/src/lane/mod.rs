@@ -13,9 +13,11 @@
 //! A lane exists only while it has tickets or somebody waits for room in it,
 //! and a principal's entry only while it has lanes, so an idle principal costs
 //! nothing. While an event is the only one of its principal in any lane, its
-//! lanes are a few bits in that entry.
+//! lanes are a few bits in that entry, and nobody's to count.
 
+mod enter;
 mod fifo;
+mod home;
 mod line;
 mod no_room;
 mod outbox;
@@ -33,6 +35,7 @@ mod wait;
 mod tests;
 
 pub use self::{
+    home::Home,
     no_room::NoRoom,
     room::RoomUse,
     scope::{LaneGroup, LaneScope},

@@ -1,10 +1,11 @@
 //! The bounds of the whole host: events under way, and their bytes.
 
-use std::task::Context;
+use std::{mem, task::Context};
 
-use smallvec::SmallVec;
-
-use super::line::{Line, Place};
+use super::{
+    line::{Line, Place},
+    shard::Wakers,
+};
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// Bits of the word that count bytes; those above count events.
@@ -16,14 +17,28 @@ pub(super) const MAX_EVENTS: u64 = (1 << (63 - BYTE_BITS)) - 1;
 /// Most bytes that the word can count.
 pub(super) const MAX_BYTES: u64 = (1 << BYTE_BITS) - 1;
 
-/// Events under way and their bytes. One word, so that taking and giving back
-/// is one atomic operation while nobody waits.
+/// All reserves together are at most one part of so many of the host's bounds.
+const PARTS: u64 = 8;
+
+/// Events under way and their bytes, in one word, and what the [`Reserve`]s
+/// hold.
 #[derive(Debug)]
 pub(super) struct Room {
     max: RoomUse,
     used: AtomicU64,
     line: Mutex<Line<Want>>,
+    /// What a reserve is filled up to; nothing where the bounds are small.
+    refill: RoomUse,
+    /// There are reserves only while less than this is used: an event is
+    /// refused, or waits, for what is under way and not for what is put by.
+    plenty: RoomUse,
 }
+
+/// Room that a lock's principals have together and no event takes, so that the
+/// threads of a host that is not full do not all change one word. It is behind
+/// that lock.
+#[derive(Debug, Default)]
+pub(super) struct Reserve(RoomUse);
 
 /// Events and bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +51,7 @@ pub struct RoomUse {
 
 #[derive(Debug)]
 struct Want {
-    bytes: u64,
+    room: RoomUse,
     granted: bool,
 }
 
@@ -54,20 +69,50 @@ impl RoomUse {
         self.events >= share.events.max(1)
             || (self.events > 0 && self.bytes.saturating_add(bytes) > share.bytes)
     }
+
+    /// Both together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        self.zip(other, u64::saturating_add)
+    }
+
+    fn map(self, change: impl Fn(u64) -> u64) -> Self {
+        Self {
+            events: change(self.events),
+            bytes: change(self.bytes),
+        }
+    }
+
+    pub(super) fn zip(self, other: Self, combine: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            events: combine(self.events, other.events),
+            bytes: combine(self.bytes, other.bytes),
+        }
+    }
 }
 
 // === impl Room ===
 
 impl Room {
-    /// Room for `max`; both numbers are cut to what the word can count.
-    pub(super) fn new(max: RoomUse) -> Self {
+    /// Room for `max`, with as many reserves as there are `shards`; both numbers
+    /// are cut to what the word can count.
+    pub(super) fn new(max: RoomUse, shards: usize) -> Self {
+        let max = RoomUse {
+            events: max.events.min(MAX_EVENTS),
+            bytes: max.bytes.min(MAX_BYTES),
+        };
+        // A reserve is filled up to half of what it may grow to.
+        let refill = max.map(|most| most / (PARTS * 2 * shards as u64));
+        let put_by = max.map(|most| most.div_ceil(PARTS));
+        let has_reserves = refill.events > 0 && refill.bytes > 0;
         Self {
-            max: RoomUse {
-                events: max.events.min(MAX_EVENTS),
-                bytes: max.bytes.min(MAX_BYTES),
-            },
             used: AtomicU64::new(0),
             line: Mutex::new(Line::default()),
+            refill,
+            plenty: match has_reserves {
+                true => max.zip(put_by, u64::saturating_sub),
+                false => RoomUse::default(),
+            },
+            max,
         }
     }
 
@@ -75,8 +120,9 @@ impl Room {
         self.max
     }
 
+    /// What events take, and what is put by.
     pub(super) fn used(&self) -> RoomUse {
-        unpack(self.used.load(Ordering::Relaxed))
+        unpack(self.used.load(Ordering::Acquire))
     }
 
     /// How many wait.
@@ -84,23 +130,65 @@ impl Room {
         self.line.lock().len()
     }
 
-    /// Takes room for one event of `bytes`, if there is and nobody waits.
-    pub(super) fn try_take(&self, bytes: u64) -> bool {
-        self.add(bytes, |used| used & WAITING == 0)
-    }
-
-    /// Gives back what an event of `bytes` took.
-    pub(super) fn give_back(&self, bytes: u64) {
-        self.give_back_all(RoomUse { events: 1, bytes });
-    }
-
-    /// Gives back what several events took.
-    pub(super) fn give_back_all(&self, freed: RoomUse) {
-        let freed = (freed.events << BYTE_BITS) + freed.bytes;
-        let before = self.used.fetch_sub(freed, Ordering::AcqRel);
-        if before & WAITING != 0 {
-            self.grant(&mut self.line.lock());
+    /// Takes room for one event of `bytes`, if there is and nobody waits: from
+    /// the reserve, which is filled up when it has none.
+    pub(super) fn try_take(&self, reserve: &mut Reserve, bytes: u64, wakers: &mut Wakers) -> bool {
+        let one = RoomUse { events: 1, bytes };
+        let nobody_waits = |used| used & WAITING == 0;
+        if !self.has_plenty() {
+            self.empty(reserve, wakers);
+            return self.add(one, nobody_waits);
         }
+        if reserve.take(one) {
+            return true;
+        }
+        let missing = self.refill.zip(reserve.0, u64::saturating_sub);
+        if self.add(one.plus(missing), nobody_waits) {
+            reserve.0 = reserve.0.plus(missing);
+            return true;
+        }
+        self.add(one, nobody_waits)
+    }
+
+    /// Gives back what events took, to the reserve if there is one.
+    pub(super) fn give_back(&self, reserve: &mut Reserve, freed: RoomUse, wakers: &mut Wakers) {
+        reserve.0 = reserve.0.plus(freed);
+        if !self.has_plenty() {
+            self.empty(reserve, wakers);
+            return;
+        }
+        let most = self.refill.map(|refill| refill * 2);
+        if reserve.0.events > most.events || reserve.0.bytes > most.bytes {
+            let kept = reserve.0.zip(self.refill, u64::min);
+            let freed = reserve.0.zip(kept, u64::saturating_sub);
+            reserve.0 = kept;
+            self.free(freed, wakers);
+        }
+    }
+
+    /// Gives back what a reserve has, and says whether it had anything.
+    pub(super) fn empty(&self, reserve: &mut Reserve, wakers: &mut Wakers) -> bool {
+        let freed = mem::take(&mut reserve.0);
+        let had_any = freed != RoomUse::default();
+        if had_any {
+            self.free(freed, wakers);
+        }
+        had_any
+    }
+
+    fn free(&self, freed: RoomUse, wakers: &mut Wakers) {
+        let before = self.used.fetch_sub(pack(freed), Ordering::AcqRel);
+        if before & WAITING != 0 {
+            self.grant(&mut self.line.lock(), wakers);
+        }
+    }
+
+    /// Whether nobody waits and there is room for all reserves.
+    fn has_plenty(&self) -> bool {
+        let word = self.used.load(Ordering::Acquire);
+        let used = unpack(word);
+        let is_less = used.events < self.plenty.events && used.bytes < self.plenty.bytes;
+        is_less && word & WAITING == 0
     }
 
     /// Changes what an event takes, as far as the word can count, also beyond
@@ -128,20 +216,21 @@ impl Room {
         request: &mut RoomRequest,
         bytes: u64,
         cx: &Context<'_>,
+        wakers: &mut Wakers,
     ) -> bool {
         let mut line = self.line.lock();
         let place = match request.0 {
             Some(place) => place,
             None => {
                 let place = line.join(Want {
-                    bytes,
+                    room: RoomUse { events: 1, bytes },
                     granted: false,
                 });
                 request.0 = Some(place);
                 // Before looking for room, so that what is given back from now
                 // on is seen either here or by whoever gives it back.
                 self.used.fetch_or(WAITING, Ordering::AcqRel);
-                self.grant(&mut line);
+                self.grant(&mut line, wakers);
                 place
             }
         };
@@ -160,7 +249,7 @@ impl Room {
     }
 
     /// Ends a request, and gives back what it was granted.
-    pub(super) fn withdraw(&self, request: &mut RoomRequest) {
+    pub(super) fn withdraw(&self, request: &mut RoomRequest, wakers: &mut Wakers) {
         let Some(place) = request.0.take() else {
             return;
         };
@@ -168,56 +257,146 @@ impl Room {
         if let Some(want) = line.leave(place)
             && want.granted
         {
-            self.used.fetch_sub(pack(want.bytes), Ordering::AcqRel);
+            self.used.fetch_sub(pack(want.room), Ordering::AcqRel);
         }
-        self.grant(&mut line);
+        self.grant(&mut line, wakers);
     }
 
     /// Grants room from the front of the line, and opens the room to all when
-    /// nobody waits any more. Wakes under the lock: what is woken is a task,
-    /// which runs elsewhere.
-    fn grant(&self, line: &mut Line<Want>) {
-        let mut wakers = SmallVec::<[_; 4]>::new();
-        let mut all = true;
+    /// nobody waits any more.
+    fn grant(&self, line: &mut Line<Want>, wakers: &mut Wakers) {
         for (want, waker) in line.iter_mut() {
             if want.granted {
                 continue;
             }
-            if !self.add(want.bytes, |_| true) {
-                all = false;
-                break;
+            if !self.add(want.room, |_| true) {
+                return;
             }
             want.granted = true;
             wakers.extend(waker.take());
         }
-        if all {
-            self.used.fetch_and(!WAITING, Ordering::AcqRel);
-        }
-        for waker in wakers {
-            waker.wake();
-        }
+        self.used.fetch_and(!WAITING, Ordering::AcqRel);
     }
 
-    fn add(&self, bytes: u64, may: impl Fn(u64) -> bool) -> bool {
+    fn add(&self, more: RoomUse, may: impl Fn(u64) -> bool) -> bool {
         let fits = |used: u64| {
-            let now = unpack(used);
-            now.events < self.max.events && now.bytes.saturating_add(bytes) <= self.max.bytes
+            let now = unpack(used).plus(more);
+            now.events <= self.max.events && now.bytes <= self.max.bytes
         };
-        let added = |used: u64| (may(used) && fits(used)).then(|| used + pack(bytes));
+        let added = |used: u64| (may(used) && fits(used)).then(|| used + pack(more));
         self.used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, added)
             .is_ok()
     }
 }
 
-/// One event of `bytes`.
-fn pack(bytes: u64) -> u64 {
-    (1 << BYTE_BITS) + bytes
+// === impl RoomRequest ===
+
+impl RoomRequest {
+    /// Whether it stands in line, or was granted.
+    pub(super) fn is_made(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+// === impl Reserve ===
+
+impl Reserve {
+    /// What is put by.
+    pub(super) fn held(&self) -> RoomUse {
+        self.0
+    }
+
+    fn take(&mut self, wanted: RoomUse) -> bool {
+        let has = self.0.events >= wanted.events && self.0.bytes >= wanted.bytes;
+        if has {
+            self.0 = self.0.zip(wanted, u64::saturating_sub);
+        }
+        has
+    }
+}
+
+fn pack(room: RoomUse) -> u64 {
+    (room.events << BYTE_BITS) + room.bytes
 }
 
 fn unpack(used: u64) -> RoomUse {
     RoomUse {
         events: (used & !WAITING) >> BYTE_BITS,
         bytes: used & MAX_BYTES,
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX: RoomUse = RoomUse {
+        events: 80,
+        bytes: 8000,
+    };
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Take { shard: usize, bytes: u64 },
+        GiveBack { event: usize },
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let bytes = prop_oneof![10 => 0..300_u64, 1 => 0..9000_u64];
+        prop_oneof![
+            2 => (0..2_usize, bytes).prop_map(|(shard, bytes)| Op::Take { shard, bytes }),
+            1 => (0..80_usize).prop_map(|event| Op::GiveBack { event }),
+        ]
+    }
+
+    proptest! {
+        /// Rule: a global bound on events in flight, by count and bytes.
+        #[test]
+        fn an_event_is_refused_only_where_a_sum_of_all_says_so(
+            ops in prop::collection::vec(op(), 1..300),
+        ) {
+            let room = Room::new(MAX, 2);
+            let mut reserves = [Reserve::default(), Reserve::default()];
+            let mut wakers = Wakers::new();
+            let mut under_way = Vec::new();
+            let mut sum = RoomUse::default();
+            for op in ops {
+                match op {
+                    Op::Take { shard, bytes } => {
+                        let one = RoomUse { events: 1, bytes };
+                        let all = sum.plus(one);
+                        let fits = all.events <= MAX.events && all.bytes <= MAX.bytes;
+                        let mut take = |reserves: &mut [Reserve; 2]| {
+                            room.try_take(&mut reserves[shard], bytes, &mut wakers)
+                        };
+                        let taken = take(&mut reserves) || {
+                            let mut wakers = Wakers::new();
+                            for reserve in &mut reserves {
+                                room.empty(reserve, &mut wakers);
+                            }
+                            take(&mut reserves)
+                        };
+                        prop_assert_eq!(taken, fits);
+                        if taken {
+                            sum = all;
+                            under_way.push((shard, one));
+                        }
+                    }
+                    Op::GiveBack { event } if event < under_way.len() => {
+                        let (shard, freed) = under_way.swap_remove(event);
+                        sum = sum.zip(freed, |sum, freed| sum - freed);
+                        room.give_back(&mut reserves[shard], freed, &mut wakers);
+                    }
+                    Op::GiveBack { .. } => {}
+                }
+                let put_by = reserves[0].held().plus(reserves[1].held());
+                prop_assert_eq!(room.used(), sum.plus(put_by));
+                prop_assert!(put_by.events <= MAX.events / PARTS);
+                prop_assert!(put_by.bytes <= MAX.bytes / PARTS);
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
     reason = "numbers of what exists come from here; a wrong one is a mistake, not an input"
 )]
 
-use std::{hash::BuildHasher, sync::Arc, task::Waker};
+use std::{hash::BuildHasher, ops::Range, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
@@ -14,15 +14,17 @@ use slab::Slab;
 use smallvec::SmallVec;
 
 use super::{
-    LaneScope, RoomUse, Visit,
+    LaneConfig, LaneScope, Visit,
     line::{Line, Place},
+    outbox::Batch,
     queue::Queue,
+    room::{Reserve, Room},
     solo::{Alone, Solo},
-    tenant::Tenant,
+    tenant::{Leaving, Ready, Tenant, Which},
     ticket::Ticket,
 };
 use crate::{
-    sync::{Mutex, MutexGuard},
+    sync::{AtomicU64, Mutex, MutexGuard, Ordering},
     types::Principal,
 };
 
@@ -31,6 +33,9 @@ use crate::{
 pub(super) const EVERYBODY: usize = 0;
 /// Idle, a shard keeps memory for so many principals and lanes at most.
 const KEPT_CAPACITY: usize = 16;
+/// Numbers of events are taken so many at a time: seldom enough that threads do
+/// not wait for one another, and no setting, since nobody could see it.
+const NUMBERS: u64 = 64;
 
 /// Some of the principals, and their lanes.
 ///
@@ -44,6 +49,10 @@ pub(super) struct Shard<D> {
     lanes: Slab<Lane>,
     by_scope: HashTable<usize>,
     hasher: RandomState,
+    /// What its principals have of the host's room beside what they use.
+    pub(super) reserve: Reserve,
+    /// The numbers of its next events.
+    numbers: Range<u64>,
 }
 
 /// Who is to be woken, once no lock is held any more.
@@ -89,8 +98,6 @@ pub enum Refused {
 pub(super) struct Common<'a, D> {
     shard: &'a Mutex<Shard<D>>,
     locked: Option<MutexGuard<'a, Shard<D>>>,
-    /// A principal that had none of its own before has a ticket there now.
-    pub(super) is_new: bool,
 }
 
 /// The tickets for one capsule's calls, or one subscription's events, of one
@@ -120,7 +127,19 @@ impl<D> Shard<D> {
             lanes: Slab::new(),
             by_scope: HashTable::new(),
             hasher,
+            reserve: Reserve::default(),
+            numbers: 0..0,
         }
+    }
+
+    /// The number of an event that is let in: more than those of all earlier
+    /// ones of its principal. `numbers` counts those of the host.
+    pub(super) fn number(&mut self, numbers: &AtomicU64) -> u64 {
+        if self.numbers.is_empty() {
+            let first = numbers.fetch_add(NUMBERS, Ordering::Relaxed);
+            self.numbers = first..first + NUMBERS;
+        }
+        self.numbers.next().unwrap_or_default()
     }
 
     // Principals.
@@ -167,9 +186,58 @@ impl<D> Shard<D> {
         }
         let capacity = self.tenants.capacity().max(self.lanes.capacity());
         if self.tenants.is_empty() && capacity > KEPT_CAPACITY {
-            *self = Self::new(self.hasher.clone());
+            self.tenants = Slab::new();
+            self.by_principal = HashTable::new();
+            self.lanes = Slab::new();
+            self.by_scope = HashTable::new();
         }
     }
+
+    /// One of a principal's events is not under way any more.
+    pub(super) fn end(&mut self, tenant: usize, bytes: u64, room: &Room, wakers: &mut Wakers) {
+        let freed = self.tenants[tenant].end(bytes, wakers);
+        room.give_back(&mut self.reserve, freed, wakers);
+    }
+
+    /// Says what the event at `number` in an outbox has come to, and takes what
+    /// may leave then; nothing if somebody hands out already, who will take it.
+    pub(super) fn fill(
+        &mut self,
+        tenant: usize,
+        (which, number): (Which, u64),
+        ready: Option<Ready<D>>,
+        room: &Room,
+        wakers: &mut Wakers,
+    ) -> Batch<Ready<D>> {
+        let leaving = self.tenants[tenant].fill(which, number, ready, wakers);
+        self.leave_outbox(leaving, room, wakers)
+    }
+
+    /// Takes what leaves an outbox next; stops handing out if that is nothing.
+    pub(super) fn go_on(
+        &mut self,
+        tenant: usize,
+        which: Which,
+        room: &Room,
+        wakers: &mut Wakers,
+    ) -> Batch<Ready<D>> {
+        let leaving = self.tenants[tenant].go_on(which, wakers);
+        self.leave_outbox(leaving, room, wakers)
+    }
+
+    fn leave_outbox(
+        &mut self,
+        (batch, freed): Leaving<D>,
+        room: &Room,
+        wakers: &mut Wakers,
+    ) -> Batch<Ready<D>> {
+        if freed.events > 0 {
+            room.give_back(&mut self.reserve, freed, wakers);
+        }
+        batch
+    }
+
+    // Lanes.
 
     /// How many lanes there are, those that are only marks included.
     pub(super) fn lanes(&self) -> usize {
@@ -180,21 +248,20 @@ impl<D> Shard<D> {
         self.lanes.len() + self.tenants.iter().map(|(_, t)| marks(t)).sum::<usize>()
     }
 
-    // Lanes.
-
     /// The first place without room for `visit` by a publisher who stands at
     /// `own`; `Host` if only the host's own bound is left to ask, and somebody
     /// of this principal asks already. `None`: nothing here is in the way.
     pub(super) fn obstacle(
         &mut self,
         tenant: usize,
-        visit: &Visit,
+        visit: Visit<'_>,
         own: Option<&Standing>,
-        capacity: usize,
-        share: RoomUse,
+        config: &LaneConfig,
+        common: &mut Common<'_, D>,
     ) -> Option<Where> {
+        let capacity = config.capacity.get();
         let since = own.map(|own| own.since);
-        self.join_solo(tenant);
+        self.join_solo(tenant, common, config.max_lanes_per_capsule);
         let own_tenant = &self.tenants[tenant];
         if own_tenant.lanes > 0 {
             let full = visit.scopes.iter().find(|scope| {
@@ -211,6 +278,7 @@ impl<D> Shard<D> {
             return Some(Where::Outbox);
         }
         let in_room = own.filter(|own| own.at == Where::Host);
+        let share = config.in_flight_per_principal;
         if own_tenant.used().leaves_no_room_for(visit.bytes, share) {
             return Some(Where::Host);
         }
@@ -224,16 +292,15 @@ impl<D> Shard<D> {
         &self,
         tenant: usize,
         scope: &LaneScope,
-        shared: &Mutex<Self>,
+        common: &mut Common<'_, D>,
         ancestors: &[u64],
         capacity: usize,
     ) -> Option<Refused> {
         let lane = self.lane(tenant, scope)?;
         let held = match lane.is_shared {
             true => {
-                let shared = shared.lock();
-                let common = shared.lane(EVERYBODY, &scope.shared());
-                common.is_some_and(|common| common.queue.is_held_by(ancestors))
+                let shared = common.lock().lane(EVERYBODY, &scope.shared());
+                shared.is_some_and(|shared| shared.queue.is_held_by(ancestors))
             }
             false => lane.queue.is_held_by(ancestors),
         };
@@ -245,24 +312,24 @@ impl<D> Shard<D> {
 
     /// Lets an event that finds none of its principal's lanes in use be alone
     /// there. `false` if it needs tickets.
-    pub(super) fn be_solo(
-        &mut self,
-        tenant: usize,
-        event: u64,
-        scopes: &Arc<[LaneScope]>,
-        max_lanes: usize,
-    ) -> bool {
+    pub(super) fn be_solo(&mut self, tenant: usize, event: u64, scopes: &Arc<[LaneScope]>) -> bool {
         let tenant = &mut self.tenants[tenant];
         if tenant.lanes > 0 || tenant.solo.is_some() || scopes.is_empty() {
             return false;
         }
-        tenant.solo = Alone::new(event, scopes, max_lanes).map(Solo::Alone);
+        tenant.solo = Alone::new(event, scopes).map(Solo::Alone);
         tenant.solo.is_some()
     }
 
     /// Gives the event that is alone a ticket in each lane that it holds, as
-    /// another one comes.
-    pub(super) fn join_solo(&mut self, tenant: usize) {
+    /// another one comes. It does not wait there for its turn, also in one that
+    /// is shared: it may be in it already.
+    pub(super) fn join_solo(
+        &mut self,
+        tenant: usize,
+        common: &mut Common<'_, D>,
+        max_lanes: usize,
+    ) {
         let solo = &mut self.tenants[tenant].solo;
         if !matches!(solo, Some(Solo::Alone(_))) {
             return;
@@ -270,23 +337,24 @@ impl<D> Shard<D> {
         let Some(Solo::Alone(alone)) = solo.take() else {
             return;
         };
-        let mut tickets = Vec::new();
-        for scope in alone.scopes() {
-            tickets.push(scope.map(|scope| {
-                let at = self.open(tenant, scope, || true);
-                Ticket::new(at, None, &mut self.lanes[at].queue, alone.event)
-            }));
-        }
+        let mut ticket = |scope| self.push(tenant, scope, alone.event, common, max_lanes);
+        let tickets = alone.scopes().map(|scope| scope.map(&mut ticket)).collect();
         self.tenants[tenant].solo = Some(Solo::Joined(tickets));
     }
 
     /// Gives back one lane of the event that is or was alone.
-    pub(super) fn release_solo(&mut self, tenant: usize, index: usize, wakers: &mut Wakers) {
+    pub(super) fn release_solo(
+        &mut self,
+        tenant: usize,
+        index: usize,
+        common: &mut Common<'_, D>,
+        wakers: &mut Wakers,
+    ) {
         match &mut self.tenants[tenant].solo {
             Some(Solo::Alone(alone)) => alone.release(index),
             Some(Solo::Joined(tickets)) => {
                 if let Some(ticket) = tickets.get_mut(index).and_then(Option::take) {
-                    self.release(ticket.lane(), ticket.number, wakers);
+                    self.give_back(ticket, common, wakers);
                 }
             }
             None => {}
@@ -294,21 +362,28 @@ impl<D> Shard<D> {
     }
 
     /// Gives back all of them.
-    pub(super) fn end_solo(&mut self, tenant: usize, wakers: &mut Wakers) {
-        match self.tenants[tenant].solo.take() {
-            Some(Solo::Alone(mut alone)) => alone.release_all(),
-            Some(Solo::Joined(tickets)) => {
-                for ticket in tickets.into_iter().flatten() {
-                    self.release(ticket.lane(), ticket.number, wakers);
-                }
+    pub(super) fn end_solo(
+        &mut self,
+        tenant: usize,
+        common: &mut Common<'_, D>,
+        wakers: &mut Wakers,
+    ) {
+        if let Some(Solo::Joined(tickets)) = self.tenants[tenant].solo.take() {
+            for ticket in tickets.into_iter().flatten() {
+                self.give_back(ticket, common, wakers);
             }
-            None => {}
         }
     }
 
     /// Takes one of them out as a ticket.
-    pub(super) fn take_solo(&mut self, tenant: usize, index: usize) -> Option<Ticket> {
-        self.join_solo(tenant);
+    pub(super) fn take_solo(
+        &mut self,
+        tenant: usize,
+        index: usize,
+        common: &mut Common<'_, D>,
+        max_lanes: usize,
+    ) -> Option<Ticket> {
+        self.join_solo(tenant, common, max_lanes);
         match &mut self.tenants[tenant].solo {
             Some(Solo::Joined(tickets)) => tickets.get_mut(index)?.take(),
             Some(Solo::Alone(_)) | None => None,
@@ -325,21 +400,38 @@ impl<D> Shard<D> {
         common: &mut Common<'_, D>,
         max_lanes: usize,
     ) -> Ticket {
-        let at = self.open(tenant, scope, || {
-            let own = scope.try_open(max_lanes);
-            common.is_new |= !own;
-            own
-        });
+        let at = self.open(tenant, scope, || scope.try_open(max_lanes));
         let lane = &mut self.lanes[at];
         if !lane.is_shared {
             return Ticket::new(at, None, &mut lane.queue, event);
         }
         // One who has tickets in the shared lane stays there until they are
         // gone, so that its own events stay in order.
+        self.tenants[tenant].begins_to_share |= lane.held() == 0;
         lane.shared += 1;
         let shard = common.lock();
         let shared = shard.open(EVERYBODY, &scope.shared(), || false);
         Ticket::new(at, Some(shared), &mut shard.lanes[shared].queue, event)
+    }
+
+    /// Gives a ticket back.
+    pub(super) fn give_back(
+        &mut self,
+        ticket: Ticket,
+        common: &mut Common<'_, D>,
+        wakers: &mut Wakers,
+    ) {
+        let lane = ticket.lane();
+        match ticket.shared() {
+            Some(shared) => {
+                common.lock().release(shared, ticket.number, wakers);
+                self.change(lane, wakers, |lane| {
+                    lane.shared -= 1;
+                    None
+                });
+            }
+            None => self.release(lane, ticket.number, wakers),
+        }
     }
 
     /// Whether the ticket is at the head of its lane; if not, `waker` is kept.
@@ -347,17 +439,8 @@ impl<D> Shard<D> {
         self.lanes[lane].queue.poll_turn(number, waker)
     }
 
-    /// Gives a ticket of a lane back.
-    pub(super) fn release(&mut self, lane: usize, number: u64, wakers: &mut Wakers) {
+    fn release(&mut self, lane: usize, number: u64, wakers: &mut Wakers) {
         self.change(lane, wakers, |lane| lane.queue.release(number));
-    }
-
-    /// Forgets a ticket that was taken in the shared lane.
-    pub(super) fn release_shared(&mut self, lane: usize, wakers: &mut Wakers) {
-        self.change(lane, wakers, |lane| {
-            lane.shared -= 1;
-            None
-        });
     }
 
     /// Changes a lane, wakes who may go on, and closes it if nobody would miss
@@ -496,7 +579,6 @@ impl<'a, D> Common<'a, D> {
         Self {
             shard,
             locked: None,
-            is_new: false,
         }
     }
 

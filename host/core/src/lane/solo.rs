@@ -18,7 +18,8 @@ pub(super) enum Solo {
     Joined(Vec<Option<Ticket>>),
 }
 
-/// The lanes of an event that is alone.
+/// The lanes of an event that is alone. They are nobody's: they do not count
+/// among those that a capsule may have.
 #[derive(Debug)]
 pub(super) struct Alone {
     pub(super) event: u64,
@@ -30,25 +31,14 @@ pub(super) struct Alone {
 // === impl Alone ===
 
 impl Alone {
-    /// Marks all lanes of `scopes` as held, if each capsule may have one more
-    /// than it has, of at most `max_lanes`.
-    pub(super) fn new(event: u64, scopes: &Arc<[LaneScope]>, max_lanes: usize) -> Option<Self> {
-        if scopes.len() > MAX_LANES {
-            return None;
-        }
-        let mut alone = Self {
+    /// Marks all lanes of `scopes` as held, if there are enough marks.
+    pub(super) fn new(event: u64, scopes: &Arc<[LaneScope]>) -> Option<Self> {
+        let unused = MAX_LANES.checked_sub(scopes.len())?;
+        Some(Self {
             event,
             scopes: scopes.clone(),
-            held: 0,
-        };
-        for (index, scope) in scopes.iter().enumerate() {
-            if !scope.try_open(max_lanes) {
-                alone.release_all();
-                return None;
-            }
-            alone.held |= 1 << index;
-        }
-        Some(alone)
+            held: u64::MAX.checked_shr(unused as u32).unwrap_or(0),
+        })
     }
 
     /// How many lanes it holds.
@@ -65,16 +55,6 @@ impl Alone {
 
     /// Gives one back, if it holds it still.
     pub(super) fn release(&mut self, index: usize) {
-        let bit = 1_u64.checked_shl(index as u32).unwrap_or(0);
-        if self.held & bit != 0
-            && let Some(scope) = self.scopes.get(index)
-        {
-            self.held &= !bit;
-            scope.close();
-        }
-    }
-
-    pub(super) fn release_all(&mut self) {
-        (0..self.scopes.len()).for_each(|index| self.release(index));
+        self.held &= !1_u64.checked_shl(index as u32).unwrap_or(0);
     }
 }

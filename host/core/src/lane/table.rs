@@ -1,26 +1,26 @@
 //! All lanes of the host.
 
-use std::{hash::BuildHasher, num::NonZeroUsize, sync::Arc, task::Waker};
+use std::{hash::BuildHasher, mem, num::NonZeroUsize, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 
 use super::{
-    Deliver, LaneScope, NoRoom, Refused, RoomUse, Tickets,
+    LaneScope, NoRoom, RoomUse,
     line::{Line, Place},
     room::Room,
     shard::{Common, Shard, Wakers, Where},
     tenant::Which,
-    ticket::Held,
-    wait::Waiting,
+    ticket::{Entered, Held},
 };
 use crate::{
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{AtomicU64, Mutex},
     types::Principal,
 };
 
 /// Locks that the principals are spread over: many times the processors, and
-/// no setting, since nobody could see the difference.
-const SHARDS: usize = 64;
+/// no setting, since nobody could see the difference. Few where interleavings
+/// are tried out, so that principals meet.
+const SHARDS: usize = if cfg!(shuttle) { 2 } else { 64 };
 
 /// All lanes of the host.
 #[derive(Debug)]
@@ -31,9 +31,8 @@ pub struct Lanes<D> {
     pub(super) room: Room,
     /// The lanes of those who have none of their own.
     pub(super) shared: Mutex<Shard<D>>,
-    /// Counts the events let in; where their order matters, added to under the
-    /// lock of their principal.
-    entries: AtomicU64,
+    /// Numbers of events that the shards have taken.
+    numbers: AtomicU64,
 }
 
 /// The bounds of [`Lanes`].
@@ -52,12 +51,12 @@ pub struct LaneConfig {
 }
 
 /// What an event wants of the lanes.
-#[derive(Clone, Debug, Default)]
-pub struct Visit {
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
     /// Whose event it is; `None` is the system itself.
-    pub principal: Option<Principal>,
+    pub principal: &'a Option<Principal>,
     /// The lanes it visits; distinct. The tickets have their order.
-    pub scopes: Arc<[LaneScope]>,
+    pub scopes: &'a Arc<[LaneScope]>,
     /// Whether it is shown to somebody before its chain runs.
     pub announces: bool,
     /// Whether it is delivered to somebody when it is admitted.
@@ -79,6 +78,11 @@ pub(super) struct At {
 // === impl At ===
 
 impl At {
+    /// The number of the principal's shard.
+    pub(super) fn shard(self) -> u32 {
+        self.shard
+    }
+
     /// The principal's number in its shard.
     pub(super) fn tenant(self) -> usize {
         self.tenant as usize
@@ -106,16 +110,21 @@ impl Default for LaneConfig {
 
 // === impl Visit ===
 
-impl Visit {
+impl Visit<'_> {
     /// Whether those who wait in `line` are no obstacle.
     pub(super) fn passes(&self, line: &Line, own: Option<Place>) -> bool {
         self.is_nested || line.lets(own)
+    }
+
+    /// Whether its order matters to nobody.
+    pub(super) fn is_free(&self) -> bool {
+        self.scopes.is_empty() && !self.delivers && !self.announces
     }
 }
 
 // === impl Lanes ===
 
-impl<D: Deliver> Lanes<D> {
+impl<D> Lanes<D> {
     /// No lanes yet.
     pub fn new(config: LaneConfig) -> Self {
         let hasher = RandomState::default();
@@ -126,80 +135,11 @@ impl<D: Deliver> Lanes<D> {
                 .map(|_| Mutex::new(Shard::new(hasher.clone())))
                 .collect(),
             hasher,
-            room: Room::new(config.in_flight),
+            room: Room::new(config.in_flight, SHARDS),
             shared: Mutex::new(shared),
-            entries: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
             config,
         }
-    }
-
-    /// Takes a ticket in each lane of `visit`, a place in the outbox if it
-    /// delivers, and room in the host: all or nothing. Does not block.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRoom`] says what is full, or has publishers waiting for room.
-    pub fn try_enter(self: &Arc<Self>, visit: &Visit) -> Result<Tickets<D>, NoRoom> {
-        if let Some(tickets) = self.enter_free(visit) {
-            return Ok(tickets);
-        }
-        self.with_principal(&visit.principal, |at, shard, _| {
-            self.enter_now(at, shard, visit).map_err(|place| {
-                let used = shard.tenant(at.tenant()).used();
-                self.no_room(visit, &place, used)
-            })
-        })
-    }
-
-    /// As [`try_enter`](Self::try_enter), as soon as there is room. Publishers
-    /// that wait for the same lane go in the order in which they came, and of
-    /// all that wait for the host's own bound each principal has one in line.
-    /// Dropping the future leaves the line.
-    pub async fn enter(self: &Arc<Self>, visit: &Visit) -> Tickets<D> {
-        if let Some(tickets) = self.enter_free(visit) {
-            return tickets;
-        }
-        let entered = self.with_principal(&visit.principal, |at, shard, _| {
-            self.enter_now(at, shard, visit)
-        });
-        match entered {
-            Ok(tickets) => tickets,
-            // Boxed, so that the future of one who finds room is small.
-            Err(_full) => Box::pin(Waiting::new(self, visit)).await,
-        }
-    }
-
-    /// Takes a ticket in each lane of `visit` that has room and in which none
-    /// of `ancestors`, the entries of events that wait for this one, stands;
-    /// and says of each of the others why not, by its index.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRoom::Host`] if the host has none, [`NoRoom::Share`] if the principal
-    /// has as much as one may.
-    pub fn enter_some(
-        self: &Arc<Self>,
-        mut visit: Visit,
-        ancestors: &[u64],
-    ) -> Result<(Tickets<D>, Vec<Option<Refused>>), NoRoom> {
-        if !self.room.try_take(visit.bytes) {
-            return Err(self.no_room(&visit, &Where::Host, RoomUse::default()));
-        }
-        let principal = visit.principal.clone();
-        self.with_principal(&principal, |at, shard, _| {
-            let share = self.config.in_flight_per_principal;
-            let used = shard.tenant(at.tenant()).used();
-            if used.leaves_no_room_for(visit.bytes, share) {
-                self.room.give_back(visit.bytes);
-                return Err(self.no_room(&visit, &Where::Host, used));
-            }
-            shard.join_solo(at.tenant());
-            let refused = self.refusals(at, shard, &visit, ancestors);
-            let may = visit.scopes.iter().zip(&refused);
-            let may = may.filter(|(_, refused)| refused.is_none());
-            visit.scopes = may.map(|(scope, _)| scope.clone()).collect();
-            Ok((self.take(at, shard, &visit), refused))
-        })
     }
 
     /// How many lanes exist at the moment. Takes every lock in turn.
@@ -213,9 +153,13 @@ impl<D: Deliver> Lanes<D> {
         self.sum(Shard::principals)
     }
 
-    /// What is under way.
+    /// What is under way. Takes every lock in turn.
     pub fn in_flight(&self) -> RoomUse {
-        self.room.used()
+        let mut used = self.room.used();
+        for shard in &self.shards {
+            used = used.zip(shard.lock().reserve.held(), u64::saturating_sub);
+        }
+        used
     }
 
     /// How many principals wait for the host's own bound.
@@ -232,39 +176,23 @@ impl<D: Deliver> Lanes<D> {
         self.shards.iter().map(|shard| count(&shard.lock())).sum()
     }
 
-    /// Takes room for an event whose order matters to nobody, if there is.
-    fn enter_free(self: &Arc<Self>, visit: &Visit) -> Option<Tickets<D>> {
-        let is_free = visit.scopes.is_empty() && !visit.delivers && !visit.announces;
-        (is_free && self.room.try_take(visit.bytes))
-            .then(|| Tickets::new(self, None, visit, self.next_entry(), Held::default()))
-    }
-
-    /// Takes everything, or says what is in the way.
-    fn enter_now(
-        self: &Arc<Self>,
-        at: At,
-        shard: &mut Shard<D>,
-        visit: &Visit,
-    ) -> Result<Tickets<D>, Where> {
-        let capacity = self.config.capacity.get();
-        let share = self.config.in_flight_per_principal;
-        match shard.obstacle(at.tenant(), visit, None, capacity, share) {
-            Some(place) => Err(place),
-            None if !self.room.try_take(visit.bytes) => Err(Where::Host),
-            None => Ok(self.take(at, shard, visit)),
+    /// Gives back what the reserves hold, for one that finds the host full; and
+    /// says whether they held anything. The caller has no lock.
+    pub(super) fn reclaim(&self) -> bool {
+        let mut held_any = false;
+        for shard in 0..SHARDS as u32 {
+            held_any |= self.with_shard(shard, |shard, wakers| {
+                self.room.empty(&mut shard.reserve, wakers)
+            });
         }
+        held_any
     }
 
-    fn refusals(
-        &self,
-        at: At,
-        shard: &Shard<D>,
-        visit: &Visit,
-        ancestors: &[u64],
-    ) -> Vec<Option<Refused>> {
-        let capacity = self.config.capacity.get();
-        let refuses = |scope| shard.refuses(at.tenant(), scope, &self.shared, ancestors, capacity);
-        visit.scopes.iter().map(refuses).collect()
+    /// The number of a principal's shard, and the principal's hash.
+    pub(super) fn shard_of(&self, principal: &Option<Principal>) -> (u32, u64) {
+        let hash = self.hasher.hash_one(principal);
+        // Bits that the shard's own table does not look at.
+        ((hash >> 32) as u32 % SHARDS as u32, hash)
     }
 
     /// Runs `act` on the entry of a principal, which is made if need be; then
@@ -274,17 +202,16 @@ impl<D: Deliver> Lanes<D> {
         principal: &Option<Principal>,
         act: impl FnOnce(At, &mut Shard<D>, &mut Wakers) -> R,
     ) -> R {
-        let hash = self.hasher.hash_one(principal);
-        // Bits that the shard's own table does not look at.
-        let number = (hash >> 32) as usize % SHARDS;
-        self.change(number, |shard, wakers| {
+        let (number, hash) = self.shard_of(principal);
+        self.with_shard(number, |shard, wakers| {
             let tenant = shard.enter(principal, hash);
             let at = At {
-                shard: number as u32,
+                shard: number,
                 tenant: tenant as u32,
             };
             let result = act(at, shard, wakers);
-            (tenant, result)
+            shard.leave_if_idle(tenant);
+            result
         })
     }
 
@@ -295,52 +222,70 @@ impl<D: Deliver> Lanes<D> {
         at: At,
         act: impl FnOnce(&mut Shard<D>, usize, &mut Wakers) -> R,
     ) -> R {
-        self.change(at.shard as usize, |shard, wakers| {
-            (at.tenant(), act(shard, at.tenant(), wakers))
+        self.with_shard(at.shard, |shard, wakers| {
+            let result = act(shard, at.tenant(), wakers);
+            shard.leave_if_idle(at.tenant());
+            result
         })
     }
 
-    pub(super) fn shard(&self, at: At) -> &Mutex<Shard<D>> {
-        self.shard_number(at.shard as usize)
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "there are always that many")]
-    fn shard_number(&self, number: usize) -> &Mutex<Shard<D>> {
-        &self.shards[number]
-    }
-
-    /// Runs `act` on a shard; it says which principal may be idle now.
-    fn change<R>(
+    /// Runs `act` on a shard, and wakes.
+    pub(super) fn with_shard<R>(
         &self,
-        shard: usize,
-        act: impl FnOnce(&mut Shard<D>, &mut Wakers) -> (usize, R),
+        number: u32,
+        act: impl FnOnce(&mut Shard<D>, &mut Wakers) -> R,
     ) -> R {
         let mut wakers = Wakers::new();
-        let mut shard = self.shard_number(shard).lock();
-        let (tenant, result) = act(&mut shard, &mut wakers);
-        shard.leave_if_idle(tenant);
-        drop(shard);
+        let result = act(&mut self.shard(number).lock(), &mut wakers);
         // Woken outside of the lock: a waker may run other code.
         wakers.into_iter().for_each(Waker::wake);
         result
     }
 
-    /// Takes everything; there is room.
-    pub(super) fn take(
-        self: &Arc<Self>,
+    #[expect(clippy::indexing_slicing, reason = "there are always that many")]
+    pub(super) fn shard(&self, number: u32) -> &Mutex<Shard<D>> {
+        &self.shards[number as usize]
+    }
+
+    /// The lanes that those share who have none of their own.
+    pub(super) fn common(&self) -> Common<'_, D> {
+        Common::new(&self.shared)
+    }
+
+    /// Takes everything, or says what is in the way.
+    pub(super) fn enter_now(
+        &self,
         at: At,
         shard: &mut Shard<D>,
-        visit: &Visit,
-    ) -> Tickets<D> {
-        let entry = self.next_entry();
+        visit: Visit<'_>,
+        wakers: &mut Wakers,
+    ) -> Result<Entered, Where> {
+        let mut common = self.common();
+        match shard.obstacle(at.tenant(), visit, None, &self.config, &mut common) {
+            Some(place) => Err(place),
+            None => match self.room.try_take(&mut shard.reserve, visit.bytes, wakers) {
+                true => Ok(self.take(at, shard, visit, &mut common)),
+                false => Err(Where::Host),
+            },
+        }
+    }
+
+    /// Takes everything; there is room, and it is taken.
+    pub(super) fn take(
+        &self,
+        at: At,
+        shard: &mut Shard<D>,
+        visit: Visit<'_>,
+        common: &mut Common<'_, D>,
+    ) -> Entered {
+        let entry = shard.number(&self.numbers);
         let max_lanes = self.config.max_lanes_per_capsule;
-        let mut common = Common::new(&self.shared);
         let mut tickets = Vec::new();
-        let is_solo = shard.be_solo(at.tenant(), entry, &visit.scopes, max_lanes);
+        let is_solo = shard.be_solo(at.tenant(), entry, visit.scopes);
         if !is_solo {
             tickets.reserve(visit.scopes.len());
-            for scope in &*visit.scopes {
-                let ticket = shard.push(at.tenant(), scope, entry, &mut common, max_lanes);
+            for scope in &**visit.scopes {
+                let ticket = shard.push(at.tenant(), scope, entry, common, max_lanes);
                 tickets.push(Some(ticket));
             }
         }
@@ -349,18 +294,33 @@ impl<D: Deliver> Lanes<D> {
         let held = Held {
             is_solo,
             tickets,
-            began_to_share: common.is_new,
+            begins_to_share: mem::take(&mut tenant.begins_to_share),
             announcement: visit.announces.then(|| tenant.of(Which::Announced).push()),
             delivery: visit.delivers.then(|| tenant.outbox.push()),
         };
-        Tickets::new(self, Some(at), visit, entry, held)
+        Entered {
+            shard: at.shard,
+            at: Some(at),
+            entry,
+            held,
+        }
     }
 
-    fn next_entry(&self) -> u64 {
-        self.entries.fetch_add(1, Ordering::Relaxed)
+    /// Takes room for an event whose order matters to nobody, if there is.
+    pub(super) fn enter_free(&self, visit: Visit<'_>) -> Option<Entered> {
+        let (number, _) = self.shard_of(visit.principal);
+        self.with_shard(number, |shard, wakers| {
+            let has_room = self.room.try_take(&mut shard.reserve, visit.bytes, wakers);
+            has_room.then(|| Entered {
+                shard: number,
+                at: None,
+                entry: shard.number(&self.numbers),
+                held: Held::default(),
+            })
+        })
     }
 
-    fn no_room(&self, visit: &Visit, place: &Where, used: RoomUse) -> NoRoom {
+    pub(super) fn no_room(&self, visit: Visit<'_>, place: &Where, used: RoomUse) -> NoRoom {
         let principal = visit.principal.clone();
         let capacity = self.config.capacity.get();
         let share = self.config.in_flight_per_principal;

@@ -19,6 +19,8 @@ pub(super) struct Tenant<D> {
     pub(super) lanes: usize,
     /// What an event holds that found no lane in use.
     pub(super) solo: Option<Solo>,
+    /// It has begun to share a lane, and no event has been told.
+    pub(super) begins_to_share: bool,
     /// What is shown before its chain runs; each place is filled at once. Made
     /// for the first that is.
     announced: Option<Box<Outbox<Ready<D>>>>,
@@ -47,14 +49,9 @@ pub(super) enum Which {
     Admitted,
 }
 
-/// What has left an outbox, to be delivered once no lock is held.
-#[derive(Debug)]
-pub(super) struct Leaving<D> {
-    pub(super) batch: Batch<Ready<D>>,
-    /// What it has given back of the principal's share, and the host has not
-    /// got back yet.
-    pub(super) freed: RoomUse,
-}
+/// What has left an outbox, to be delivered once no lock is held, and what it
+/// gives back of the host's room.
+pub(super) type Leaving<D> = (Batch<Ready<D>>, RoomUse);
 
 // === impl Tenant ===
 
@@ -65,6 +62,7 @@ impl<D> Tenant<D> {
             hash,
             lanes: 0,
             solo: None,
+            begins_to_share: false,
             announced: None,
             outbox: Outbox::default(),
             outbox_line: Line::default(),
@@ -104,11 +102,12 @@ impl<D> Tenant<D> {
         self.used.bytes = self.used.bytes - from + to;
     }
 
-    /// One of them is not any more.
-    pub(super) fn end(&mut self, bytes: u64, wakers: &mut Wakers) {
-        self.used.events -= 1;
-        self.used.bytes -= bytes;
+    /// One of them is not any more; returns what it gives back.
+    pub(super) fn end(&mut self, bytes: u64, wakers: &mut Wakers) -> RoomUse {
+        let freed = RoomUse { events: 1, bytes };
+        self.used = self.used.zip(freed, |used, freed| used - freed);
         wakers.extend(self.room_line.first());
+        freed
     }
 
     /// The number of one more that begins to wait.
@@ -148,11 +147,9 @@ impl<D> Tenant<D> {
     fn leave(&mut self, batch: Batch<Ready<D>>, wakers: &mut Wakers) -> Leaving<D> {
         let mut freed = RoomUse::default();
         for bytes in batch.iter().filter_map(|ready| ready.bytes) {
-            self.end(bytes, wakers);
-            freed.events += 1;
-            freed.bytes += bytes;
+            freed = freed.plus(self.end(bytes, wakers));
         }
         wakers.extend(self.outbox_line.first());
-        Leaving { batch, freed }
+        (batch, freed)
     }
 }

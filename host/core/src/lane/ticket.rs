@@ -3,24 +3,26 @@
 use std::{
     future::poll_fn,
     mem,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
-    Deliver, Lanes, Visit,
+    Deliver, Home, Lanes, RoomUse,
+    outbox::Batch,
     queue::Queue,
-    shard::{Shard, Wakers},
+    shard::{Common, Shard, Wakers},
     table::At,
-    tenant::{Leaving, Ready, Which},
+    tenant::{Ready, Which},
 };
 
 /// The tickets of one event, one a lane, and its place in the outbox. Dropping
 /// them gives back all that are still held, and empties the place.
 #[derive(Debug)]
 #[must_use = "dropping the tickets gives up the event's place"]
-pub struct Tickets<D: Deliver> {
-    lanes: Arc<Lanes<D>>,
+pub struct Tickets<H: Home> {
+    home: H,
+    /// The number of its principal's shard.
+    shard: u32,
     /// `None` for an event whose order matters to nobody, and once everything
     /// is given back.
     at: Option<At>,
@@ -33,6 +35,15 @@ pub struct Tickets<D: Deliver> {
     settled: bool,
 }
 
+/// What an event holds.
+#[derive(Debug)]
+pub(super) struct Entered {
+    pub(super) shard: u32,
+    pub(super) at: Option<At>,
+    pub(super) entry: u64,
+    pub(super) held: Held,
+}
+
 /// What an event holds of its principal's state.
 #[derive(Debug, Default)]
 pub(super) struct Held {
@@ -40,7 +51,7 @@ pub(super) struct Held {
     /// entry keeps for it.
     pub(super) is_solo: bool,
     pub(super) tickets: Vec<Option<Ticket>>,
-    pub(super) began_to_share: bool,
+    pub(super) begins_to_share: bool,
     /// Its place among what is announced.
     pub(super) announcement: Option<u64>,
     /// Its place in the outbox.
@@ -50,8 +61,8 @@ pub(super) struct Held {
 /// A single ticket of an event. Dropping it gives it back.
 #[derive(Debug)]
 #[must_use = "dropping the ticket gives up the event's place"]
-pub struct LaneTicket<D: Deliver> {
-    lanes: Arc<Lanes<D>>,
+pub struct LaneTicket<H: Home> {
+    home: H,
     held: Option<(At, Ticket)>,
 }
 
@@ -77,27 +88,38 @@ struct HandingOut<'a, D: Deliver> {
 
 // === impl Tickets ===
 
-impl<D: Deliver> Tickets<D> {
-    pub(super) fn new(
-        lanes: &Arc<Lanes<D>>,
-        at: Option<At>,
-        visit: &Visit,
-        entry: u64,
-        held: Held,
-    ) -> Self {
-        Self {
-            lanes: lanes.clone(),
+impl<H: Home> Tickets<H> {
+    pub(super) fn new(home: H, bytes: u64, entered: Entered) -> Self {
+        let Entered {
+            shard,
             at,
             entry,
-            bytes: visit.bytes,
+            held,
+        } = entered;
+        Self {
+            home,
+            shard,
+            at,
+            entry,
+            bytes,
             held,
             delivered: None,
             settled: false,
         }
     }
 
-    /// The event's place among all that were let in, from 0. Events of one
-    /// principal have the same order here as in every lane they share.
+    /// What keeps its lanes.
+    pub fn home(&self) -> &H {
+        &self.home
+    }
+
+    /// The same, to be changed.
+    pub fn home_mut(&mut self) -> &mut H {
+        &mut self.home
+    }
+
+    /// The event's number among all that were let in. Events of one principal
+    /// have the same order here as in every lane they share.
     pub fn entry(&self) -> u64 {
         self.entry
     }
@@ -105,7 +127,7 @@ impl<D: Deliver> Tickets<D> {
     /// Whether its principal shares a lane with others from now on, because it
     /// found as many as a capsule may have.
     pub fn begins_to_share(&self) -> bool {
-        self.held.began_to_share
+        self.held.begins_to_share
     }
 
     /// Whether one of its lanes is the one that such principals share.
@@ -125,22 +147,25 @@ impl<D: Deliver> Tickets<D> {
     /// is at the head of its lane. One that was given back is at once.
     pub async fn turn(&self, index: usize) {
         if let (Some(at), Some(Some(ticket))) = (self.at, self.held.tickets.get(index)) {
-            ticket.turn(&self.lanes, at).await;
+            ticket.turn(self.home.lanes(), at).await;
         }
     }
 
     /// Gives the ticket number `index` back, and lets the next in its lane
     /// go on.
     pub fn release(&mut self, index: usize) {
-        if let (Some(at), true) = (self.at, self.held.is_solo) {
-            return self.lanes.with(at, |shard, tenant, wakers| {
-                shard.release_solo(tenant, index, wakers);
+        let Some(at) = self.at else {
+            return;
+        };
+        let lanes = self.home.lanes();
+        if self.held.is_solo {
+            return lanes.with(at, |shard, tenant, wakers| {
+                shard.release_solo(tenant, index, &mut lanes.common(), wakers);
             });
         }
-        let ticket = self.held.tickets.get_mut(index).and_then(Option::take);
-        if let (Some(at), Some(ticket)) = (self.at, ticket) {
-            self.lanes.with(at, |shard, _, wakers| {
-                ticket.give_back(&self.lanes, shard, wakers);
+        if let Some(ticket) = self.held.tickets.get_mut(index).and_then(Option::take) {
+            lanes.with(at, |shard, _, wakers| {
+                shard.give_back(ticket, &mut lanes.common(), wakers);
             });
         }
     }
@@ -148,7 +173,7 @@ impl<D: Deliver> Tickets<D> {
     /// Shows the event before its chain runs, when every earlier one of the
     /// principal that announces has been shown: now, or when the last of them
     /// is.
-    pub fn announce(&mut self, announcement: D) {
+    pub fn announce(&mut self, announcement: H::Delivery) {
         let (Some(at), Some(number)) = (self.at, self.held.announcement.take()) else {
             return announcement.deliver();
         };
@@ -156,110 +181,106 @@ impl<D: Deliver> Tickets<D> {
             delivery: announcement,
             bytes: None,
         };
-        let leaving = self.lanes.with(at, |shard, tenant, wakers| {
-            shard
-                .tenant_mut(tenant)
-                .fill(Which::Announced, number, Some(ready), wakers)
+        let (lanes, place) = (self.home.lanes(), (Which::Announced, number));
+        let leaving = lanes.with(at, |shard, tenant, wakers| {
+            shard.fill(tenant, place, Some(ready), &lanes.room, wakers)
         });
-        hand_out(&self.lanes, at, Which::Announced, leaving);
+        hand_out(lanes, at, Which::Announced, leaving);
     }
 
     /// Delivers when every earlier event of the principal that took a place in
     /// the outbox has left it: now, or when the last of them does. From now on
     /// the event counts `bytes` in the host's room, until it is delivered and
     /// has given its tickets back.
-    pub fn deliver(&mut self, delivery: D, bytes: u64) {
+    pub fn deliver(&mut self, delivery: H::Delivery, bytes: u64) {
         self.fill(delivery, bytes, false);
     }
 
     /// As [`deliver`](Self::deliver), and gives all tickets back.
-    pub fn finish(&mut self, delivery: D, bytes: u64) {
+    pub fn finish(&mut self, delivery: H::Delivery, bytes: u64) {
         self.fill(delivery, bytes, true);
     }
 
-    fn fill(&mut self, delivery: D, bytes: u64, ends: bool) {
+    fn fill(&mut self, delivery: H::Delivery, bytes: u64, ends: bool) {
         let (Some(at), Some(number)) = (self.at, self.held.delivery.take()) else {
             return delivery.deliver();
         };
-        let (before, now) = (self.bytes, self.lanes.room.resize(self.bytes, bytes));
-        let Self { lanes, held, .. } = self;
+        let Self { home, held, .. } = self;
+        let lanes = home.lanes();
+        let (before, now) = (self.bytes, lanes.room.resize(self.bytes, bytes));
         let ends = ends || held.is_empty();
         let leaving = lanes.with(at, |shard, tenant, wakers| {
             if ends {
-                held.give_back(lanes, shard, tenant, wakers);
+                held.give_back(shard, tenant, &mut lanes.common(), wakers);
             }
             let ready = Ready {
                 delivery,
                 bytes: ends.then_some(now),
             };
-            let tenant = shard.tenant_mut(tenant);
-            tenant.resize(before, now);
-            tenant.fill(Which::Admitted, number, Some(ready), wakers)
+            shard.tenant_mut(tenant).resize(before, now);
+            let place = (Which::Admitted, number);
+            shard.fill(tenant, place, Some(ready), &lanes.room, wakers)
         });
         self.bytes = now;
         self.settled = ends;
         self.delivered = Some(number);
-        hand_out(&self.lanes, at, Which::Admitted, leaving);
+        hand_out(lanes, at, Which::Admitted, leaving);
     }
 
     /// Takes the ticket number `index` out, to be waited for and given back by
     /// itself.
-    pub fn take(&mut self, index: usize) -> LaneTicket<D> {
+    pub fn take(&mut self, index: usize) -> LaneTicket<H> {
+        let lanes = self.home.lanes();
         let ticket = match (self.at, self.held.is_solo) {
-            (Some(at), true) => self
-                .lanes
-                .with(at, |shard, tenant, _| shard.take_solo(tenant, index)),
+            (Some(at), true) => lanes.with(at, |shard, tenant, _| {
+                let max_lanes = lanes.config.max_lanes_per_capsule;
+                shard.take_solo(tenant, index, &mut lanes.common(), max_lanes)
+            }),
             _ => self.held.tickets.get_mut(index).and_then(Option::take),
         };
         LaneTicket {
-            lanes: self.lanes.clone(),
+            home: self.home.clone(),
             held: self.at.zip(ticket),
         }
     }
+}
 
+impl<H: Home> Drop for Tickets<H> {
     /// Gives everything back and hands out what may leave then.
-    fn settle(&mut self) {
+    fn drop(&mut self) {
+        let lanes = self.home.lanes();
+        let (room, bytes) = (&lanes.room, self.bytes);
         let Some(at) = self.at.take() else {
-            return;
+            let freed = RoomUse { events: 1, bytes };
+            return lanes.with_shard(self.shard, |shard, wakers| {
+                room.give_back(&mut shard.reserve, freed, wakers);
+            });
         };
-        let Self { lanes, held, .. } = self;
+        let held = &mut self.held;
         if let Some(number) = held.announcement.take() {
+            let place = (Which::Announced, number);
             let leaving = lanes.with(at, |shard, tenant, wakers| {
-                shard
-                    .tenant_mut(tenant)
-                    .fill(Which::Announced, number, None, wakers)
+                shard.fill(tenant, place, None, room, wakers)
             });
             hand_out(lanes, at, Which::Announced, leaving);
         }
         if self.settled {
             return;
         }
-        let (bytes, delivered, settled) = (self.bytes, self.delivered, &mut self.settled);
+        let delivered = self.delivered;
         let leaving = lanes.with(at, |shard, tenant, wakers| {
-            held.give_back(lanes, shard, tenant, wakers);
-            let tenant = shard.tenant_mut(tenant);
+            held.give_back(shard, tenant, &mut lanes.common(), wakers);
+            let outbox = &mut shard.tenant_mut(tenant).outbox;
             // What still waits to leave takes the room with it.
-            match delivered.and_then(|number| tenant.outbox.waiting(number)) {
-                Some(ready) => {
-                    ready.bytes = Some(bytes);
-                    *settled = true;
-                }
-                None => tenant.end(bytes, wakers),
+            match delivered.and_then(|number| outbox.waiting(number)) {
+                Some(ready) => ready.bytes = Some(bytes),
+                None => shard.end(tenant, bytes, room, wakers),
             }
-            let number = held.delivery.take()?;
-            Some(tenant.fill(Which::Admitted, number, None, wakers))
+            let place = (Which::Admitted, held.delivery.take()?);
+            Some(shard.fill(tenant, place, None, room, wakers))
         });
         if let Some(leaving) = leaving {
             hand_out(lanes, at, Which::Admitted, leaving);
-        }
-    }
-}
-
-impl<D: Deliver> Drop for Tickets<D> {
-    fn drop(&mut self) {
-        self.settle();
-        if !self.settled {
-            self.lanes.room.give_back(self.bytes);
         }
     }
 }
@@ -272,38 +293,39 @@ impl Held {
         !self.is_solo && self.tickets.iter().all(Option::is_none)
     }
 
-    fn give_back<D: Deliver>(
+    fn give_back<D>(
         &mut self,
-        lanes: &Lanes<D>,
         shard: &mut Shard<D>,
         tenant: usize,
+        common: &mut Common<'_, D>,
         wakers: &mut Wakers,
     ) {
         if mem::take(&mut self.is_solo) {
-            shard.end_solo(tenant, wakers);
+            shard.end_solo(tenant, common, wakers);
         }
         for ticket in self.tickets.iter_mut().filter_map(Option::take) {
-            ticket.give_back(lanes, shard, wakers);
+            shard.give_back(ticket, common, wakers);
         }
     }
 }
 
 // === impl LaneTicket ===
 
-impl<D: Deliver> LaneTicket<D> {
+impl<H: Home> LaneTicket<H> {
     /// Waits until it is at the head of its lane.
     pub async fn turn(&self) {
         if let Some((at, ticket)) = &self.held {
-            ticket.turn(&self.lanes, *at).await;
+            ticket.turn(self.home.lanes(), *at).await;
         }
     }
 }
 
-impl<D: Deliver> Drop for LaneTicket<D> {
+impl<H: Home> Drop for LaneTicket<H> {
     fn drop(&mut self) {
         if let Some((at, ticket)) = self.held.take() {
-            self.lanes.with(at, |shard, _, wakers| {
-                ticket.give_back(&self.lanes, shard, wakers);
+            let lanes = self.home.lanes();
+            lanes.with(at, |shard, _, wakers| {
+                shard.give_back(ticket, &mut lanes.common(), wakers);
             });
         }
     }
@@ -327,6 +349,10 @@ impl Ticket {
         self.lane as usize
     }
 
+    pub(super) fn shared(&self) -> Option<usize> {
+        self.shared.map(|shared| shared as usize)
+    }
+
     async fn turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At) {
         if !self.is_first {
             poll_fn(|cx| self.poll_turn(lanes, at, cx)).await;
@@ -334,24 +360,13 @@ impl Ticket {
     }
 
     fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At, cx: &Context<'_>) -> Poll<()> {
-        let (shard, lane) = match self.shared {
-            Some(shared) => (&lanes.shared, shared as usize),
-            None => (lanes.shard(at), self.lane()),
+        let (shard, lane) = match self.shared() {
+            Some(shared) => (&lanes.shared, shared),
+            None => (lanes.shard(at.shard()), self.lane()),
         };
         match shard.lock().poll_turn(lane, self.number, cx.waker()) {
             true => Poll::Ready(()),
             false => Poll::Pending,
-        }
-    }
-
-    fn give_back<D: Deliver>(self, lanes: &Lanes<D>, shard: &mut Shard<D>, wakers: &mut Wakers) {
-        match self.shared {
-            Some(shared) => {
-                let mut common = lanes.shared.lock();
-                common.release(shared as usize, self.number, wakers);
-                shard.release_shared(self.lane(), wakers);
-            }
-            None => shard.release(self.lane(), self.number, wakers),
         }
     }
 }
@@ -360,9 +375,9 @@ impl Ticket {
 
 impl<D: Deliver> HandingOut<'_, D> {
     /// Takes what leaves next.
-    fn next(self) -> Leaving<D> {
+    fn next(self) -> Batch<Ready<D>> {
         let leaving = self.lanes.with(self.at, |shard, tenant, wakers| {
-            shard.tenant_mut(tenant).go_on(self.which, wakers)
+            shard.go_on(tenant, self.which, &self.lanes.room, wakers)
         });
         mem::forget(self);
         leaving
@@ -380,13 +395,10 @@ impl<D: Deliver> Drop for HandingOut<'_, D> {
 
 /// Delivers what has left an outbox, and then what may leave next, until that
 /// is nothing.
-fn hand_out<D: Deliver>(lanes: &Lanes<D>, at: At, which: Which, mut leaving: Leaving<D>) {
-    while !leaving.batch.is_empty() {
+fn hand_out<D: Deliver>(lanes: &Lanes<D>, at: At, which: Which, mut leaving: Batch<Ready<D>>) {
+    while !leaving.is_empty() {
         let handing_out = HandingOut { lanes, at, which };
-        if leaving.freed.events > 0 {
-            lanes.room.give_back_all(leaving.freed);
-        }
-        for Ready { delivery, .. } in leaving.batch {
+        for Ready { delivery, .. } in leaving {
             delivery.deliver();
         }
         leaving = handing_out.next();

@@ -2,22 +2,22 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use super::{
-    Deliver, LaneConfig, Lanes, Tickets, Visit,
+    Lanes, Visit,
     room::RoomRequest,
     shard::{Shard, Standing, Wakers, Where},
     table::At,
+    ticket::Entered,
 };
 
 /// Enters as soon as there is room. Dropped before, it leaves every line.
 #[derive(Debug)]
-pub(super) struct Waiting<'a, D: Deliver> {
-    lanes: &'a Arc<Lanes<D>>,
-    visit: &'a Visit,
+pub(super) struct Waiting<'a, D> {
+    lanes: &'a Lanes<D>,
+    visit: Visit<'a>,
     /// Where it stands; nowhere before it is first polled, and after it has
     /// entered.
     standing: Option<(At, Standing)>,
@@ -26,8 +26,8 @@ pub(super) struct Waiting<'a, D: Deliver> {
 
 // === impl Waiting ===
 
-impl<'a, D: Deliver> Waiting<'a, D> {
-    pub(super) fn new(lanes: &'a Arc<Lanes<D>>, visit: &'a Visit) -> Self {
+impl<'a, D> Waiting<'a, D> {
+    pub(super) fn new(lanes: &'a Lanes<D>, visit: Visit<'a>) -> Self {
         Self {
             lanes,
             visit,
@@ -43,43 +43,36 @@ impl<'a, D: Deliver> Waiting<'a, D> {
         shard: &mut Shard<D>,
         wakers: &mut Wakers,
         cx: &Context<'_>,
-    ) -> Poll<Tickets<D>> {
+    ) -> Poll<Entered> {
         let own = self.standing.as_ref().map(|(_, own)| own);
-        let LaneConfig {
-            capacity,
-            in_flight_per_principal,
-            ..
-        } = self.lanes.config;
-        let (room, bytes) = (&self.lanes.room, self.visit.bytes);
-        let obstacle = shard.obstacle(
-            at.tenant(),
-            self.visit,
-            own,
-            capacity.get(),
-            in_flight_per_principal,
-        );
+        let (lanes, visit) = (self.lanes, self.visit);
+        let mut common = lanes.common();
+        let obstacle = shard.obstacle(at.tenant(), visit, own, &lanes.config, &mut common);
         // Nothing of its own in the way, it asks for the host's room, alone of
         // its principal: so no principal stands there twice.
         if obstacle.is_none() {
+            let (room, bytes) = (&lanes.room, visit.bytes);
             let entered = match own {
-                None => room.try_take(bytes),
-                Some(_) => room.poll_take(&mut self.room, bytes, cx),
+                None => room.try_take(&mut shard.reserve, bytes, wakers),
+                Some(_) => room.poll_take(&mut self.room, bytes, cx, wakers),
             };
             if entered {
                 room.accept(&mut self.room);
                 if let Some((_, left)) = self.standing.take() {
                     shard.leave(at.tenant(), &left, wakers);
                 }
-                return Poll::Ready(self.lanes.take(at, shard, self.visit));
+                return Poll::Ready(lanes.take(at, shard, visit, &mut common));
             }
         }
+        // The next look takes it again.
+        drop(common);
         let place = obstacle.unwrap_or(Where::Host);
         if own.is_none_or(|own| own.at != place) {
             let left = self.standing.take().map(|(_, left)| left);
             if let Some(left) = &left {
                 shard.leave(at.tenant(), left, wakers);
                 // Room is not kept while waiting for something else.
-                self.lanes.room.withdraw(&mut self.room);
+                lanes.room.withdraw(&mut self.room, wakers);
             }
             let standing = shard.join(at.tenant(), place, left.map(|left| left.since));
             self.standing = Some((at, standing));
@@ -92,27 +85,32 @@ impl<'a, D: Deliver> Waiting<'a, D> {
     }
 }
 
-impl<D: Deliver> Future for Waiting<'_, D> {
-    type Output = Tickets<D>;
+impl<D> Future for Waiting<'_, D> {
+    type Output = Entered;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let lanes = this.lanes;
-        match this.standing.as_ref().map(|(at, _)| *at) {
+        let polled = match this.standing.as_ref().map(|(at, _)| *at) {
             // An entry with somebody in line is never removed.
             Some(at) => lanes.with(at, |shard, _, wakers| this.advance(at, shard, wakers, cx)),
-            None => lanes.with_principal(&this.visit.principal, |at, shard, wakers| {
+            None => lanes.with_principal(this.visit.principal, |at, shard, wakers| {
                 this.advance(at, shard, wakers, cx)
             }),
+        };
+        // It waits for what events have, not for what is put by.
+        if polled.is_pending() && this.room.is_made() {
+            lanes.reclaim();
         }
+        polled
     }
 }
 
-impl<D: Deliver> Drop for Waiting<'_, D> {
+impl<D> Drop for Waiting<'_, D> {
     fn drop(&mut self) {
-        self.lanes.room.withdraw(&mut self.room);
         if let Some((at, left)) = self.standing.take() {
             self.lanes.with(at, |shard, tenant, wakers| {
+                self.lanes.room.withdraw(&mut self.room, wakers);
                 shard.leave(tenant, &left, wakers);
             });
         }

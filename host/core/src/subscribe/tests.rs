@@ -1,5 +1,7 @@
 //! Filters by table, and the index of any filter against its matches.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -19,7 +21,7 @@ fn name(text: &str) -> Name {
 }
 
 /// `tool.run` by `ci` in session `s1`, for alice.
-fn event() -> Event {
+fn event() -> Arc<Event> {
     Draft::new(Topic::new("tool.run").unwrap())
         .with_principal(Principal::new("alice").unwrap())
         .with_session(name("s1"))
@@ -178,7 +180,7 @@ prop_compose! {
         principal in proptest::option::of("[ab]"),
         session in proptest::option::of("[ab]"),
         source in proptest::option::of("[ab]"),
-    ) -> Event {
+    ) -> Arc<Event> {
         Draft::new(Topic::new(&topic).unwrap())
             .with_principal(principal.map(|name| Principal::new(&name).unwrap()))
             .with_session(session.map(|text| name(&text)))

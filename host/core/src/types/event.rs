@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -19,16 +20,11 @@ pub const ENVELOPE_BYTES: usize = 256;
 /// What a publisher hands in: everything but a topic may be left out.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    topic: Topic,
-    payload: Bytes,
-    principal: Option<Principal>,
-    session: Option<Name>,
-    native_session: Option<Name>,
-    id: Option<Name>,
-    source: Option<Name>,
-    traceparent: Option<Name>,
-    time: Option<SystemTime>,
-    origin: Origin,
+    /// The event to be, built where it stays; what only the host gives it is
+    /// not yet right.
+    event: Arc<Event>,
+    /// Its time is the publisher's.
+    is_timed: bool,
 }
 
 /// An event as the host carries it: immutable, and shared by all who see it.
@@ -52,7 +48,8 @@ pub struct Event {
     pub source: Option<Name>,
     /// Its W3C `traceparent`.
     pub traceparent: Option<Name>,
-    /// Its place in the order of everything this host took in, from 0.
+    /// Its number in this host, which no other published event has: more than
+    /// those of all earlier ones of its principal.
     pub seq: u64,
     /// When it was published.
     pub time: SystemTime,
@@ -62,14 +59,6 @@ pub struct Event {
     pub kind: Kind,
     /// The `seq` of each event whose hook waits for this one, outermost first.
     pub ancestors: Box<[u64]>,
-}
-
-/// What made an event.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Origin {
-    pub(crate) kind: Kind,
-    pub(crate) hops: u32,
-    pub(crate) ancestors: Box<[u64]>,
 }
 
 /// What filters look at.
@@ -115,160 +104,172 @@ pub enum EventId {
 impl Draft {
     /// An event on `topic`, with an empty payload, of the system itself.
     pub fn new(topic: Topic) -> Self {
-        Self {
+        let event = Event {
+            id: EventId::Host(Uuid::nil()),
             topic,
             payload: Bytes::new(),
             principal: None,
             session: None,
             native_session: None,
-            id: None,
             source: None,
             traceparent: None,
-            time: None,
-            origin: Origin::default(),
+            seq: 0,
+            time: UNIX_EPOCH,
+            hops: 0,
+            kind: Kind::default(),
+            ancestors: Box::default(),
+        };
+        Self {
+            event: Arc::new(event),
+            is_timed: false,
         }
+    }
+
+    fn event(&mut self) -> &mut Event {
+        Arc::make_mut(&mut self.event)
     }
 
     /// Sets the payload.
     #[must_use]
     pub fn with_payload(mut self, payload: impl Into<Bytes>) -> Self {
-        self.payload = payload.into();
+        self.event().payload = payload.into();
         self
     }
 
     /// Sets the tenant; `None` is the system itself.
     #[must_use]
     pub fn with_principal(mut self, principal: impl Into<Option<Principal>>) -> Self {
-        self.principal = principal.into();
+        self.event().principal = principal.into();
         self
     }
 
     /// Sets the session.
     #[must_use]
     pub fn with_session(mut self, session: impl Into<Option<Name>>) -> Self {
-        self.session = session.into();
+        self.event().session = session.into();
         self
     }
 
     /// Sets the id that the source itself has for the session.
     #[must_use]
     pub fn with_native_session(mut self, native: impl Into<Option<Name>>) -> Self {
-        self.native_session = native.into();
+        self.event().native_session = native.into();
         self
     }
 
     /// Sets the id, instead of one that the host makes.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<Option<Name>>) -> Self {
-        self.id = id.into();
+        self.event().id = id.into().map_or(EventId::Host(Uuid::nil()), EventId::Given);
         self
     }
 
     /// Sets who publishes.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Option<Name>>) -> Self {
-        self.source = source.into();
+        self.event().source = source.into();
         self
     }
 
     /// Sets the W3C `traceparent`.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Option<Name>>) -> Self {
-        self.traceparent = traceparent.into();
+        self.event().traceparent = traceparent.into();
         self
     }
 
     /// Sets when it happened, instead of when the host takes it in.
     #[must_use]
     pub fn with_time(mut self, time: impl Into<Option<SystemTime>>) -> Self {
-        self.time = time.into();
+        let time = time.into();
+        self.is_timed = time.is_some();
+        self.event().time = time.unwrap_or(UNIX_EPOCH);
         self
     }
 
     /// The topic.
     pub fn topic(&self) -> &Topic {
-        &self.topic
+        &self.event.topic
     }
 
     /// The tenant.
     pub fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.event.principal.as_ref()
+    }
+
+    /// The tenant; `None` is the system itself.
+    pub(crate) fn whose(&self) -> &Option<Principal> {
+        &self.event.principal
     }
 
     /// The session.
     pub fn session(&self) -> Option<&Name> {
-        self.session.as_ref()
+        self.event.session.as_ref()
     }
 
     /// The id that the source itself has for the session.
     pub fn native_session(&self) -> Option<&Name> {
-        self.native_session.as_ref()
+        self.event.native_session.as_ref()
     }
 
     /// Who publishes.
     pub fn source(&self) -> Option<&Name> {
-        self.source.as_ref()
+        self.event.source.as_ref()
     }
 
     pub(crate) fn set_session(&mut self, session: Name) {
-        self.session = Some(session);
+        self.event().session = Some(session);
     }
 
     /// What filters look at.
     pub fn facts(&self) -> Facts<'_> {
-        Facts {
-            topic: &self.topic,
-            principal: self.principal.as_ref(),
-            session: self.session.as_ref(),
-            source: self.source.as_ref(),
-            kind: self.origin.kind,
-        }
+        self.event.facts()
     }
 
     /// What it counts against a budget of bytes, as [`Event::size`].
     pub fn size(&self) -> usize {
-        let names = [
-            &self.session,
-            &self.native_session,
-            &self.source,
-            &self.traceparent,
-        ];
-        size(&self.topic, names, &self.payload)
+        self.event.size(&self.event.payload)
     }
 
-    /// Sets what made it, where that is not the application.
+    /// Sets who made it, where that is not the application, and how many
+    /// times a capsule published on the way to it.
     #[must_use]
-    pub(crate) fn with_origin(mut self, origin: Origin) -> Self {
-        self.origin = origin;
+    pub(crate) fn made_by(mut self, kind: Kind, hops: u32) -> Self {
+        let event = self.event();
+        (event.kind, event.hops) = (kind, hops);
         self
     }
 
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
+    /// Sets the `seq` of each event whose hook waits for this one.
+    #[must_use]
+    pub(crate) fn awaited_by(mut self, ancestors: Box<[u64]>) -> Self {
+        self.event().ancestors = ancestors;
+        self
+    }
+
+    /// Who made it.
+    pub(crate) fn kind(&self) -> Kind {
+        self.event.kind
+    }
+
+    /// The `seq` of each event whose hook waits for this one.
+    pub(crate) fn ancestors(&self) -> &[u64] {
+        &self.event.ancestors
     }
 
     /// Makes it the event number `seq` of the host.
     #[must_use]
-    pub fn into_event(self, seq: u64) -> Event {
-        let now = SystemTime::now();
-        Event {
-            id: match self.id {
-                Some(id) => EventId::Given(id),
-                None => EventId::Host(new_id(now, seq)),
-            },
-            topic: self.topic,
-            payload: self.payload,
-            principal: self.principal,
-            session: self.session,
-            native_session: self.native_session,
-            source: self.source,
-            traceparent: self.traceparent,
-            seq,
-            time: self.time.unwrap_or(now),
-            hops: self.origin.hops,
-            kind: self.origin.kind,
-            ancestors: self.origin.ancestors,
+    pub fn into_event(mut self, seq: u64) -> Arc<Event> {
+        let (now, is_timed) = (SystemTime::now(), self.is_timed);
+        let event = self.event();
+        event.seq = seq;
+        if !is_timed {
+            event.time = now;
         }
+        if matches!(event.id, EventId::Host(_)) {
+            event.id = EventId::Host(new_id(now, seq));
+        }
+        self.event
     }
 }
 
@@ -295,7 +296,8 @@ impl Event {
             &self.source,
             &self.traceparent,
         ];
-        size(&self.topic, names, payload)
+        let names = names.into_iter().flatten().map(|name| name.as_str().len());
+        ENVELOPE_BYTES + self.topic.as_str().len() + names.sum::<usize>() + payload.len()
     }
 
     /// When it was published, in milliseconds since the Unix epoch; 0 for
@@ -324,11 +326,6 @@ fn new_id(now: SystemTime, seq: u64) -> Uuid {
     bytes[..2].copy_from_slice(&high.to_be_bytes());
     bytes[2..].copy_from_slice(&low.to_be_bytes());
     Builder::from_unix_timestamp_millis(unix_ms(now), &bytes).into_uuid()
-}
-
-fn size(topic: &Topic, names: [&Option<Name>; 4], payload: &Bytes) -> usize {
-    let names = names.into_iter().flatten().map(|name| name.as_str().len());
-    ENVELOPE_BYTES + topic.as_str().len() + names.sum::<usize>() + payload.len()
 }
 
 // === impl EventId ===

@@ -6,7 +6,6 @@ mod name;
 mod principal;
 mod topic;
 
-pub(crate) use self::event::Origin;
 pub use self::{
     event::{Draft, ENVELOPE_BYTES, Event, EventId, Facts, Kind},
     name::{MAX_NAME_BYTES, Name, NameError},

@@ -71,7 +71,7 @@ impl Summary {
             }
         }
         let mut changed = false;
-        for step in &outcome.steps {
+        for step in outcome.steps.iter() {
             let interceptor = &step.interceptor;
             changed |= !interceptor.monitors()
                 && matches!(step.verdict, StepVerdict::Continue { changed: true });
@@ -187,10 +187,10 @@ impl Totals {
         }
     }
 
-    fn add(&mut self, step: &Step) {
+    fn add(&mut self, step: Step<'_>) {
         self.asked += 1;
         match step.verdict {
-            StepVerdict::Continue { changed } => self.changed += u64::from(changed),
+            StepVerdict::Continue { changed } => self.changed += u64::from(*changed),
             StepVerdict::Skip => self.skipped += 1,
             StepVerdict::Final => self.answered += 1,
             StepVerdict::Deny { .. } => self.denied += 1,

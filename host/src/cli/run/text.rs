@@ -35,7 +35,7 @@ fn outcome_line(outcome: &Outcome) -> String {
         Decision::Final { by, .. } => write!(line, "  answered by {by}"),
         Decision::Deny { by, reason } => write!(line, "  by {by}: {}", printable(reason)),
     };
-    for step in &outcome.steps {
+    for step in outcome.steps.iter() {
         if let StepVerdict::Error(error) = &step.verdict {
             let capsule = &step.interceptor.capsule;
             let _ = write!(line, "  [{capsule}: {}]", printable(&error.to_string()));

@@ -94,13 +94,13 @@ impl Fate {
     fn of(outcome: &Outcome) -> Self {
         let timed_out = |verdict: &StepVerdict| matches!(verdict, StepVerdict::Error(error) if error.kind == ErrorKind::Timeout);
         let mut told = outcome.decision.as_str().to_owned();
-        for step in &outcome.steps {
+        for step in outcome.steps.iter() {
             told = format!("{told} {}", step.verdict.as_str());
         }
         Self {
             told,
             is_admitted: outcome.is_admitted(),
-            timed_out: outcome.steps.iter().any(|step| timed_out(&step.verdict)),
+            timed_out: outcome.steps.iter().any(|step| timed_out(step.verdict)),
             took: outcome.duration,
         }
     }

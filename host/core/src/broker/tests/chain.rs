@@ -39,7 +39,7 @@ fn draft() -> Draft {
 
 /// What the hook said, and the end.
 fn told(outcome: &Outcome) -> String {
-    let step = match &outcome.steps[0].verdict {
+    let step = match outcome.steps.first().unwrap().verdict {
         StepVerdict::Error(error) => error.to_string(),
         verdict => verdict.as_str().to_owned(),
     };

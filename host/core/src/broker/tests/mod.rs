@@ -31,7 +31,7 @@ fn broker_with_queues_of_one() -> Arc<Broker> {
 
 fn message() -> Message {
     let draft = Draft::new(Topic::new("a.b").unwrap()).with_payload("x");
-    let event = Arc::new(draft.into_event(0));
+    let event = draft.into_event(0);
     Message {
         payload: event.payload.clone(),
         event,

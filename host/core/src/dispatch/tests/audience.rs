@@ -43,10 +43,7 @@ fn any_draft() -> impl Strategy<Value = Draft> {
                 .with_principal(who.map(principal))
                 .with_session(session.map(name))
                 .with_source(source.map(name))
-                .with_origin(crate::types::Origin {
-                    kind,
-                    ..Default::default()
-                })
+                .made_by(kind, 0)
         })
 }
 

@@ -156,7 +156,7 @@ async fn a_hook_that_is_too_slow_is_an_error() {
     let late = outcome([slow(51)]).await;
     assert_eq!(told(&late), "[a:timeout] continue x");
     assert_eq!(late.duration, Duration::from_millis(50));
-    let StepVerdict::Error(error) = &late.steps[0].verdict else {
+    let StepVerdict::Error(error) = late.steps.first().unwrap().verdict else {
         panic!("{late:?}")
     };
     assert_eq!(error.message, "no answer within 50 ms");
@@ -326,7 +326,7 @@ async fn a_full_lane_refuses_or_makes_the_publisher_wait() {
     );
     let mut waiting = JoinSet::new();
     let publisher = dispatcher.clone();
-    waiting.spawn(async move { publisher.request(*back).await.unwrap() });
+    waiting.spawn(async move { publisher.request(back).await.unwrap() });
     tokio::task::yield_now().await;
 
     let first = taken.remove(0).run().await;

@@ -98,7 +98,15 @@ async fn a_cancelled_probe_leaves_the_next_call_to_be_one() {
         ..interceptor("a", Answer::Slow(11))
     };
     let dispatcher = dispatcher([stages]);
-    let kind = async || match &dispatcher.request(draft()).await.unwrap().steps[0].verdict {
+    let kind = async || match dispatcher
+        .request(draft())
+        .await
+        .unwrap()
+        .steps
+        .first()
+        .unwrap()
+        .verdict
+    {
         StepVerdict::Error(error) => error.kind,
         verdict => panic!("{verdict:?}"),
     };

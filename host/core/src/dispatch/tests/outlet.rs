@@ -249,7 +249,7 @@ async fn the_rate_is_counted_for_each_principal_and_second() {
             ..grants(&["out"])
         },
     );
-    let event = Arc::new(on("in").into_event(0));
+    let event = on("in").into_event(0);
     assert_eq!(
         none.publish(&event, "out", Bytes::new()),
         Err(OutletError::TooOften { per_second: 0 })
@@ -268,7 +268,7 @@ async fn what_is_not_granted_is_refused_and_audited() {
         per_second: 100,
     };
     let outlet = outlet(&dispatcher, "a", granted);
-    let event = Arc::new(on("in").into_event(0));
+    let event = on("in").into_event(0);
     let cases = [
         ("out.x", true, false),
         ("ask.x.y", false, true),
@@ -313,7 +313,7 @@ async fn a_capsule_is_told_that_its_event_is_too_large() {
     };
     let _small = dispatcher.subscribe(options("small", ">").with_mailbox(mailbox));
     let outlet = outlet(&dispatcher, "a", grants(&["out"]));
-    let event = Arc::new(on("in").into_event(0));
+    let event = on("in").into_event(0);
     let published = outlet.publish(&event, "out", vec![0; 300].into());
     assert!(
         matches!(published, Err(OutletError::TooLarge(_))),
@@ -470,8 +470,8 @@ async fn what_a_hook_makes_goes_before_those_who_wait_for_room() {
     drop(second);
     let first = first.run().await;
     assert_eq!(
-        first.steps[0].verdict,
-        StepVerdict::Continue { changed: false }
+        first.steps.first().unwrap().verdict,
+        &StepVerdict::Continue { changed: false }
     );
     assert!(waits.await.unwrap().is_admitted());
     dispatcher.drain().await;

@@ -93,7 +93,7 @@ async fn an_outcome_keeps_the_interceptors_that_it_names() {
     let dispatcher = dispatcher([old]);
     let outcome = dispatcher.request(draft()).await.unwrap();
     dispatcher.install(vec![]);
-    assert_eq!(&*outcome.steps[0].interceptor.capsule, "a");
+    assert_eq!(&*outcome.steps.first().unwrap().interceptor.capsule, "a");
     assert!(hook.upgrade().is_some());
     drop(outcome);
     assert!(hook.upgrade().is_none());

@@ -43,16 +43,60 @@ fn groups<const N: usize>() -> [Arc<LaneGroup>; N] {
     std::array::from_fn(|id| Arc::new(LaneGroup::new(id as u32, format!("g{id}").into())))
 }
 
-fn visit(principal: Option<&Principal>, groups: &[&Arc<LaneGroup>]) -> Visit {
+/// A visit that owns what it names.
+#[derive(Clone, Debug, Default)]
+struct Wish {
+    principal: Option<Principal>,
+    scopes: Arc<[LaneScope]>,
+    announces: bool,
+    delivers: bool,
+    bytes: u64,
+    is_nested: bool,
+}
+
+type Tickets<D = Note> = super::Tickets<Arc<Lanes<D>>>;
+
+type LaneTicket = super::LaneTicket<Arc<Lanes<Note>>>;
+
+impl Wish {
+    fn visit(&self) -> Visit<'_> {
+        Visit {
+            principal: &self.principal,
+            scopes: &self.scopes,
+            announces: self.announces,
+            delivers: self.delivers,
+            bytes: self.bytes,
+            is_nested: self.is_nested,
+        }
+    }
+}
+
+/// Enters with a wish, as events do with what they have.
+trait Enter<D: Deliver> {
+    fn try_enter(&self, wish: &Wish) -> Result<Tickets<D>, NoRoom>;
+    async fn enter(&self, wish: &Wish) -> Tickets<D>;
+}
+
+impl<D: Deliver> Enter<D> for Arc<Lanes<D>> {
+    fn try_enter(&self, wish: &Wish) -> Result<Tickets<D>, NoRoom> {
+        Tickets::try_enter(self.clone(), wish.visit()).map_err(|(_, full)| full)
+    }
+
+    async fn enter(&self, wish: &Wish) -> Tickets<D> {
+        Tickets::enter(self.clone(), wish.visit()).await
+    }
+}
+
+fn visit(principal: Option<&Principal>, groups: &[&Arc<LaneGroup>]) -> Wish {
     let scope = |group: &&Arc<LaneGroup>| LaneScope {
         group: Arc::clone(group),
         session: None,
     };
-    Visit {
+    Wish {
         principal: principal.cloned(),
         scopes: groups.iter().map(scope).collect(),
         bytes: 1,
-        ..Visit::default()
+        ..Wish::default()
     }
 }
 
@@ -61,7 +105,7 @@ fn principal(name: &str) -> Principal {
 }
 
 /// Whether the ticket has its turn now.
-fn has_turn(tickets: &Tickets<Note>, index: usize) -> bool {
+fn has_turn(tickets: &Tickets, index: usize) -> bool {
     let mut turn = Box::pin(tickets.turn(index));
     turn.as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))

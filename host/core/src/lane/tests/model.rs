@@ -35,7 +35,7 @@ struct Known {
     /// Those whose ticket it still holds.
     holds: Vec<Option<usize>>,
     delivers: bool,
-    tickets: Option<Tickets<Note>>,
+    tickets: Option<Tickets>,
     /// Its chain is not at its end.
     is_under_way: bool,
     /// It has left the outbox, or never stood in it.
@@ -115,7 +115,7 @@ proptest! {
                         && (!delivers || outbox(&events, tenant).len() < CAPACITY)
                         && (in_flight.count() as u64) < IN_FLIGHT;
                     let visited: Vec<_> = capsules.iter().map(|c| &groups[*c]).collect();
-                    let visit = Visit { delivers, ..visit(tenants[tenant].as_ref(), &visited) };
+                    let visit = Wish { delivers, ..visit(tenants[tenant].as_ref(), &visited) };
                     let entered = if waits {
                         let mut entering = Box::pin(lanes.enter(&visit));
                         let mut context = Context::from_waker(Waker::noop());

@@ -12,6 +12,8 @@ use crate::sync::schedules;
 struct World {
     lanes: Arc<Lanes<Note>>,
     groups: [Arc<LaneGroup>; 2],
+    /// Of each event.
+    bytes: u64,
     /// Entries of the events that a capsule works on, by capsule and tenant.
     inside: Mutex<Vec<(u32, Option<Principal>)>>,
     /// The events that were let in.
@@ -21,8 +23,9 @@ struct World {
 }
 
 impl World {
-    fn new(config: LaneConfig) -> Arc<Self> {
+    fn new(config: LaneConfig, bytes: u64) -> Arc<Self> {
         Arc::new(Self {
+            bytes,
             lanes: Arc::new(Lanes::new(config)),
             groups: groups(),
             inside: Mutex::default(),
@@ -35,9 +38,10 @@ impl World {
     /// One event through both capsules and out; cancelled after `steps`.
     async fn event(&self, tenant: Option<&Principal>, steps: usize) {
         let [one, two] = &self.groups;
-        let visit = Visit {
+        let visit = Wish {
             announces: true,
             delivers: true,
+            bytes: self.bytes,
             ..visit(tenant, &[one, two])
         };
         let mut tickets = self.lanes.enter(&visit).await;
@@ -85,10 +89,10 @@ impl World {
 
 /// Rule: deliveries to one (capsule, principal) never overlap; admitted events
 /// of one principal are delivered in publish order; cancelling leaves nothing.
-fn explore(config: LaneConfig) {
+fn explore(config: LaneConfig, bytes: u64) {
     shuttle::check_pct(
         move || {
-            let world = World::new(config);
+            let world = World::new(config, bytes);
             let tenants = [None, None, Some("a"), Some("a"), Some("b")];
             let threads: Vec<_> = (0..)
                 .zip(tenants)
@@ -116,38 +120,53 @@ fn explore(config: LaneConfig) {
 
 #[test]
 fn no_schedule_breaks_the_order_of_lanes() {
-    explore(config(2));
+    explore(config(2), 1);
 }
 
 #[test]
 fn no_schedule_breaks_the_line_for_a_full_lane() {
-    explore(config(1));
+    explore(config(1), 1);
 }
 
 #[test]
 fn no_schedule_breaks_the_line_for_a_full_host() {
-    explore(LaneConfig {
+    let config = LaneConfig {
         in_flight: RoomUse {
             events: 1,
             bytes: 100,
         },
         ..config(2)
-    });
+    };
+    explore(config, 1);
+}
+
+/// Three events fit into the host, and its locks put some room by.
+#[test]
+fn no_schedule_loses_the_room_that_is_put_by() {
+    let config = LaneConfig {
+        in_flight: RoomUse {
+            events: 64,
+            bytes: 640,
+        },
+        ..config(2)
+    };
+    explore(config, 200);
 }
 
 #[test]
 fn no_schedule_breaks_the_shared_lane() {
-    explore(LaneConfig {
+    let config = LaneConfig {
         max_lanes_per_capsule: 1,
         ..config(2)
-    });
+    };
+    explore(config, 1);
 }
 
 #[test]
 fn no_schedule_loses_a_call_when_one_who_waits_gives_up() {
     shuttle::check_pct(
         || {
-            let world = World::new(config(1));
+            let world = World::new(config(1), 1);
             let threads: Vec<_> = (0..4)
                 .map(|number| {
                     let world = world.clone();
@@ -218,10 +237,11 @@ fn no_schedule_has_those_who_wait_for_several_lanes_chase_one_another() {
 fn no_schedule_makes_two_events_in_shared_lanes_wait_for_each_other() {
     shuttle::check_pct(
         || {
-            let world = World::new(LaneConfig {
+            let config = LaneConfig {
                 max_lanes_per_capsule: 0,
                 ..config(8)
-            });
+            };
+            let world = World::new(config, 1);
             let threads: Vec<_> = ["a", "b", "c"]
                 .into_iter()
                 .map(|tenant| {
@@ -229,12 +249,15 @@ fn no_schedule_makes_two_events_in_shared_lanes_wait_for_each_other() {
                     thread::spawn(move || {
                         let [one, two] = &world.groups;
                         let visit = visit(Some(&principal(tenant)), &[one, two]);
-                        let tickets = world.lanes.try_enter(&visit).unwrap();
+                        // The first is alone until the second comes.
+                        let both = [(); 2].map(|()| world.lanes.try_enter(&visit).unwrap());
                         block_on(async {
-                            tickets.turn(0).await;
-                            tickets.turn(1).await;
-                            yield_now().await;
-                            tickets.turn(0).await;
+                            for tickets in both {
+                                tickets.turn(0).await;
+                                tickets.turn(1).await;
+                                yield_now().await;
+                                tickets.turn(0).await;
+                            }
                         });
                     })
                 })

@@ -1,0 +1,114 @@
+//! What keeps a dispatcher from ending while an event is under way.
+
+use std::{ops::Deref, sync::Arc};
+
+use crossbeam_utils::CachePadded;
+use thread_local::ThreadLocal;
+
+use super::{delivery::Delivery, shared::Shared};
+use crate::lane::{Home, Lanes};
+
+/// A thread's reference to what the parts of a dispatcher share: events that
+/// begin on different threads count different references.
+pub(super) type Seat = Arc<CachePadded<Arc<Shared>>>;
+
+/// The reference that each thread has.
+#[derive(Debug)]
+pub(super) struct Seats {
+    shared: Arc<Shared>,
+    mine: ThreadLocal<Seat>,
+}
+
+/// That something is under way: the dispatcher does not end before it is
+/// dropped.
+#[derive(Debug)]
+pub(super) struct Stay {
+    seat: Seat,
+    /// An event of which nothing has been decided: dropped now, it is
+    /// cancelled.
+    is_undecided: bool,
+}
+
+// === impl Seats ===
+
+impl Seats {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            mine: ThreadLocal::new(),
+        }
+    }
+
+    /// Goes in; `None` if nothing is taken in any more.
+    pub(super) fn enter(&self) -> Option<Stay> {
+        if !self.shared.gate.enter() {
+            return None;
+        }
+        let mine = || Arc::new(CachePadded::new(self.shared.clone()));
+        Some(Stay {
+            seat: self.mine.get_or(mine).clone(),
+            is_undecided: false,
+        })
+    }
+}
+
+impl Deref for Seats {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+// === impl Stay ===
+
+impl Stay {
+    pub(super) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// An event is taken in.
+    pub(super) fn begin(&mut self) {
+        self.is_undecided = true;
+    }
+
+    /// What becomes of it is decided.
+    pub(super) fn decide(&mut self) {
+        self.is_undecided = false;
+    }
+}
+
+impl Deref for Stay {
+    type Target = Arc<Shared>;
+
+    fn deref(&self) -> &Arc<Shared> {
+        &self.seat
+    }
+}
+
+impl Home for Stay {
+    type Delivery = Delivery;
+
+    fn lanes(&self) -> &Lanes<Delivery> {
+        &self.lanes
+    }
+}
+
+impl Clone for Stay {
+    fn clone(&self) -> Self {
+        self.gate.stay();
+        Self {
+            seat: self.seat.clone(),
+            is_undecided: false,
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.is_undecided {
+            self.counters.cancelled();
+        }
+        self.gate.leave();
+    }
+}
