@@ -211,7 +211,7 @@ fn time(text: Option<String>) -> Result<Option<SystemTime>, EventLineError> {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<capsule_core::types::Event, String> {
+    fn read(line: &str) -> Result<std::sync::Arc<capsule_core::types::Event>, String> {
         parse_event(&Bytes::copy_from_slice(line.as_bytes()))
             .map(|draft| draft.into_event(0))
             .map_err(|error| error.to_string())

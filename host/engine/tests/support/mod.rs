@@ -60,7 +60,7 @@ pub fn load(engine: &Engine, guest: &str, mode: InstanceMode) -> Capsule {
 pub fn event(principal: Option<&str>) -> Arc<Event> {
     let principal = principal.map(|name| Principal::new(name).expect("a principal"));
     let topic = Topic::new("test.event").expect("a topic");
-    Arc::new(Draft::new(topic).with_principal(principal).into_event(0))
+    Draft::new(topic).with_principal(principal).into_event(0)
 }
 
 /// Asks with a deadline that no test reaches.
