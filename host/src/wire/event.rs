@@ -226,11 +226,11 @@ mod tests {
         .unwrap();
         assert_eq!(event.topic.as_str(), "a.b");
         assert_eq!(event.payload, r#"{"n":1.50, "a":[]}"#, "as it was written");
-        assert_eq!(event.principal.unwrap().as_str(), "alice");
-        assert_eq!(event.session.unwrap().as_str(), "s");
+        assert_eq!(event.principal.as_ref().unwrap().as_str(), "alice");
+        assert_eq!(event.session.as_ref().unwrap().as_str(), "s");
         assert_eq!(event.id.to_string(), "7");
-        assert_eq!(event.source.unwrap().as_str(), "test");
-        assert_eq!(event.traceparent.unwrap().as_str(), "00-a");
+        assert_eq!(event.source.as_ref().unwrap().as_str(), "test");
+        assert_eq!(event.traceparent.as_ref().unwrap().as_str(), "00-a");
         let since = event.time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(since.as_millis(), 1_769_860_800_500);
 
@@ -254,8 +254,8 @@ mod tests {
         .unwrap();
         assert_eq!(event.topic.as_str(), "com.example.made");
         assert_eq!(event.payload, r#"{"a":1}"#);
-        assert_eq!(event.source.unwrap().as_str(), "/here");
-        assert_eq!(event.principal.unwrap().as_str(), "alice");
+        assert_eq!(event.source.as_ref().unwrap().as_str(), "/here");
+        assert_eq!(event.principal.as_ref().unwrap().as_str(), "alice");
 
         let of = |rest: &str| {
             read(&format!(
