@@ -75,7 +75,7 @@ fn try_once<H: Home>(home: &H, visit: Visit<'_>) -> Result<Entered, NoRoom> {
     lanes.with_principal(visit.principal, |at, shard, wakers| {
         lanes
             .enter_now(at, shard, visit, wakers)
-            .map_err(|place| lanes.no_room(visit, &place, shard.tenant(at.tenant()).used()))
+            .map_err(|place| lanes.no_room(visit, &place, shard.tenant(at.tenant()).used))
     })
 }
 
@@ -86,7 +86,7 @@ fn try_some<H: Home>(
 ) -> Result<(Entered, Refusals), NoRoom> {
     let lanes = home.lanes();
     lanes.with_principal(visit.principal, |at, shard, wakers| {
-        let used = shard.tenant(at.tenant()).used();
+        let used = shard.tenant(at.tenant()).used;
         let has_share = !used.leaves_no_room_for(visit.bytes, lanes.config.in_flight_per_principal);
         if !has_share || !lanes.room.try_take(&mut shard.reserve, visit.bytes, wakers) {
             return Err(lanes.no_room(visit, &Where::Host, used));

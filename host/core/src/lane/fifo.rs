@@ -34,6 +34,11 @@ impl<T> Fifo<T> {
         self.first.is_none()
     }
 
+    /// Whether it has allocated nothing.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.rest.capacity() == 0
+    }
+
     pub(super) fn push_back(&mut self, item: T) {
         match self.first {
             None => self.first = Some(item),

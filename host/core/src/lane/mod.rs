@@ -28,6 +28,7 @@ mod shard;
 mod solo;
 mod table;
 mod tenant;
+mod tenants;
 mod ticket;
 mod wait;
 

@@ -52,6 +52,11 @@ impl<D> Outbox<D> {
         self.places.is_empty() && !self.draining
     }
 
+    /// Whether it keeps no memory of what it has held.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.places.keeps_nothing()
+    }
+
     /// Takes the last place and gives its number.
     pub(super) fn push(&mut self) -> u64 {
         self.places.push_back(Place::Taken);

@@ -20,7 +20,8 @@ use super::{
     queue::Queue,
     room::{Reserve, Room},
     solo::{Alone, Solo},
-    tenant::{Leaving, Ready, Tenant, Which},
+    tenant::{Leaving, Queues, Ready, Tenant, Which},
+    tenants::Tenants,
     ticket::Ticket,
 };
 use crate::{
@@ -44,8 +45,7 @@ const NUMBERS: u64 = 64;
 /// principal as long as it has lanes or anything else under way.
 #[derive(Debug)]
 pub(super) struct Shard<D> {
-    tenants: Slab<Tenant<D>>,
-    by_principal: HashTable<usize>,
+    tenants: Tenants<D>,
     lanes: Slab<Lane>,
     by_scope: HashTable<usize>,
     hasher: RandomState,
@@ -122,8 +122,7 @@ struct Lane {
 impl<D> Shard<D> {
     pub(super) fn new(hasher: RandomState) -> Self {
         Self {
-            tenants: Slab::new(),
-            by_principal: HashTable::new(),
+            tenants: Tenants::default(),
             lanes: Slab::new(),
             by_scope: HashTable::new(),
             hasher,
@@ -146,20 +145,7 @@ impl<D> Shard<D> {
 
     /// The number of a principal with this hash, which is given one if need be.
     pub(super) fn enter(&mut self, principal: &Option<Principal>, hash: u64) -> usize {
-        let Self {
-            tenants,
-            by_principal,
-            ..
-        } = self;
-        let is_it = |at: &usize| tenants[*at].principal == *principal;
-        match by_principal.entry(hash, is_it, |at| tenants[*at].hash) {
-            hash_table::Entry::Occupied(at) => *at.get(),
-            hash_table::Entry::Vacant(new) => {
-                let at = tenants.vacant_key();
-                new.insert(at);
-                tenants.insert(Tenant::new(principal.clone(), hash))
-            }
-        }
+        self.tenants.enter(principal, hash)
     }
 
     pub(super) fn tenant(&self, tenant: usize) -> &Tenant<D> {
@@ -168,6 +154,10 @@ impl<D> Shard<D> {
 
     pub(super) fn tenant_mut(&mut self, tenant: usize) -> &mut Tenant<D> {
         &mut self.tenants[tenant]
+    }
+
+    pub(super) fn queues(&mut self, tenant: usize) -> &mut Queues<D> {
+        self.tenants.queues(tenant)
     }
 
     /// How many principals there are.
@@ -180,14 +170,10 @@ impl<D> Shard<D> {
         if !self.tenants[tenant].is_idle() {
             return;
         }
-        let hash = self.tenants.remove(tenant).hash;
-        if let Ok(entry) = self.by_principal.find_entry(hash, |at| *at == tenant) {
-            entry.remove();
-        }
+        self.tenants.remove(tenant);
         let capacity = self.tenants.capacity().max(self.lanes.capacity());
-        if self.tenants.is_empty() && capacity > KEPT_CAPACITY {
-            self.tenants = Slab::new();
-            self.by_principal = HashTable::new();
+        if self.tenants.len() == 0 && capacity > KEPT_CAPACITY {
+            self.tenants = Tenants::default();
             self.lanes = Slab::new();
             self.by_scope = HashTable::new();
         }
@@ -209,8 +195,8 @@ impl<D> Shard<D> {
         room: &Room,
         wakers: &mut Wakers,
     ) -> Batch<Ready<D>> {
-        let leaving = self.tenants[tenant].fill(which, number, ready, wakers);
-        self.leave_outbox(leaving, room, wakers)
+        let leaving = self.queues(tenant).fill(which, number, ready, wakers);
+        self.leave_outbox(tenant, leaving, room, wakers)
     }
 
     /// Takes what leaves an outbox next; stops handing out if that is nothing.
@@ -221,17 +207,19 @@ impl<D> Shard<D> {
         room: &Room,
         wakers: &mut Wakers,
     ) -> Batch<Ready<D>> {
-        let leaving = self.tenants[tenant].go_on(which, wakers);
-        self.leave_outbox(leaving, room, wakers)
+        let leaving = self.queues(tenant).go_on(which, wakers);
+        self.leave_outbox(tenant, leaving, room, wakers)
     }
 
     fn leave_outbox(
         &mut self,
+        tenant: usize,
         (batch, freed): Leaving<D>,
         room: &Room,
         wakers: &mut Wakers,
     ) -> Batch<Ready<D>> {
         if freed.events > 0 {
+            self.tenants[tenant].give_back(freed, wakers);
             room.give_back(&mut self.reserve, freed, wakers);
         }
         batch
@@ -245,7 +233,7 @@ impl<D> Shard<D> {
             Some(Solo::Alone(alone)) => alone.count(),
             Some(Solo::Joined(_)) | None => 0,
         };
-        self.lanes.len() + self.tenants.iter().map(|(_, t)| marks(t)).sum::<usize>()
+        self.lanes.len() + self.tenants.iter().map(marks).sum::<usize>()
     }
 
     /// The first place without room for `visit` by a publisher who stands at
@@ -272,18 +260,19 @@ impl<D> Shard<D> {
                 return Some(Where::Lane(full.clone()));
             }
         }
+        let share = config.in_flight_per_principal;
+        let has_share = !own_tenant.used.leaves_no_room_for(visit.bytes, share);
+        let Some(queues) = &own_tenant.queues else {
+            return (!has_share).then_some(Where::Host);
+        };
         let outbox_full =
-            own_tenant.outbox.len() >= capacity || !visit.passes(&own_tenant.outbox_line, since);
+            queues.outbox.len() >= capacity || !visit.passes(&queues.outbox_line, since);
         if visit.delivers && outbox_full {
             return Some(Where::Outbox);
         }
         let in_room = own.filter(|own| own.at == Where::Host);
-        let share = config.in_flight_per_principal;
-        if own_tenant.used().leaves_no_room_for(visit.bytes, share) {
-            return Some(Where::Host);
-        }
-        let passes = visit.passes(&own_tenant.room_line, in_room.map(|own| own.place));
-        (!passes).then_some(Where::Host)
+        let passes = visit.passes(&queues.room_line, in_room.map(|own| own.place));
+        (!has_share || !passes).then_some(Where::Host)
     }
 
     /// Whether a ticket of one lane alone can be taken now, by an event that
@@ -521,7 +510,7 @@ impl<D> Shard<D> {
     /// Stands in line for `at`: one who began to wait as number `since`, or
     /// does now.
     pub(super) fn join(&mut self, tenant: usize, at: Where, since: Option<Place>) -> Standing {
-        let own = &mut self.tenants[tenant];
+        let own = self.tenants.queues(tenant);
         let since = since.unwrap_or_else(|| own.arrive());
         let mut place = since;
         match &at {
@@ -545,8 +534,8 @@ impl<D> Shard<D> {
                 Some(lane) => &mut lane.line,
                 None => return,
             },
-            Where::Outbox => &mut self.tenants[tenant].outbox_line,
-            Where::Host => &mut self.tenants[tenant].room_line,
+            Where::Outbox => &mut self.queues(tenant).outbox_line,
+            Where::Host => &mut self.queues(tenant).room_line,
         };
         line.keep(standing.place, waker);
     }
@@ -563,8 +552,8 @@ impl<D> Shard<D> {
                 }
                 return;
             }
-            Where::Outbox => &mut self.tenants[tenant].outbox_line,
-            Where::Host => &mut self.tenants[tenant].room_line,
+            Where::Outbox => &mut self.queues(tenant).outbox_line,
+            Where::Host => &mut self.queues(tenant).room_line,
         };
         line.leave(standing.place);
         wakers.extend(line.first());

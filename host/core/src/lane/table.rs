@@ -20,7 +20,7 @@ use crate::{
 /// Locks that the principals are spread over: many times the processors, and
 /// no setting, since nobody could see the difference. Few where interleavings
 /// are tried out, so that principals meet.
-const SHARDS: usize = if cfg!(shuttle) { 2 } else { 64 };
+const SHARDS: usize = if cfg!(shuttle) { 2 } else { 256 };
 
 /// All lanes of the host.
 #[derive(Debug)]
@@ -290,13 +290,19 @@ impl<D> Lanes<D> {
             }
         }
         let tenant = shard.tenant_mut(at.tenant());
-        tenant.begin(visit.bytes);
+        let one = RoomUse {
+            events: 1,
+            bytes: visit.bytes,
+        };
+        tenant.used = tenant.used.plus(one);
+        let begins_to_share = mem::take(&mut tenant.begins_to_share);
+        let mut place = |which| shard.queues(at.tenant()).of(which).push();
         let held = Held {
             is_solo,
             tickets,
-            begins_to_share: mem::take(&mut tenant.begins_to_share),
-            announcement: visit.announces.then(|| tenant.of(Which::Announced).push()),
-            delivery: visit.delivers.then(|| tenant.outbox.push()),
+            begins_to_share,
+            announcement: visit.announces.then(|| place(Which::Announced)),
+            delivery: visit.delivers.then(|| place(Which::Admitted)),
         };
         Entered {
             shard: at.shard,

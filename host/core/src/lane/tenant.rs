@@ -9,27 +9,35 @@ use super::{
 };
 use crate::types::Principal;
 
-/// A principal that has events under way, or waits for room.
+/// A principal that has events under way, or waits for room. Small, since for
+/// most it is all there is.
 #[derive(Debug)]
 pub(super) struct Tenant<D> {
     pub(super) principal: Option<Principal>,
     /// Of the principal, to be found by.
     pub(super) hash: u64,
     /// How many lanes it has.
-    pub(super) lanes: usize,
-    /// What an event holds that found no lane in use.
-    pub(super) solo: Option<Solo>,
+    pub(super) lanes: u32,
     /// It has begun to share a lane, and no event has been told.
     pub(super) begins_to_share: bool,
-    /// What is shown before its chain runs; each place is filled at once. Made
-    /// for the first that is.
-    announced: Option<Box<Outbox<Ready<D>>>>,
+    /// What an event holds that found no lane in use.
+    pub(super) solo: Option<Solo>,
+    /// What the principal has under way, of the host's room.
+    pub(super) used: RoomUse,
+    /// Made for the first event that stands in one.
+    pub(super) queues: Option<Box<Queues<D>>>,
+}
+
+/// What a principal's events, and those who publish them, stand in beside its
+/// lanes.
+#[derive(Debug)]
+pub(super) struct Queues<D> {
+    /// What is shown before its chain runs; each place is filled at once.
+    announced: Outbox<Ready<D>>,
     /// What is delivered when it is admitted.
     pub(super) outbox: Outbox<Ready<D>>,
     pub(super) outbox_line: Line,
     pub(super) room_line: Line,
-    /// What the principal has under way, of the host's room.
-    used: RoomUse,
     /// Counts those who have begun to wait.
     arrivals: u64,
 }
@@ -61,14 +69,10 @@ impl<D> Tenant<D> {
             principal,
             hash,
             lanes: 0,
-            solo: None,
             begins_to_share: false,
-            announced: None,
-            outbox: Outbox::default(),
-            outbox_line: Line::default(),
-            room_line: Line::default(),
+            solo: None,
             used: RoomUse::default(),
-            arrivals: 0,
+            queues: None,
         }
     }
 
@@ -77,37 +81,43 @@ impl<D> Tenant<D> {
         self.lanes == 0
             && self.solo.is_none()
             && self.used.events == 0
-            && self
-                .announced
-                .as_ref()
-                .is_none_or(|outbox| outbox.is_idle())
+            && self.queues.as_ref().is_none_or(|queues| queues.are_idle())
+    }
+
+    /// What an event of it takes has changed.
+    pub(super) fn resize(&mut self, from: u64, to: u64) {
+        self.used.bytes = self.used.bytes - from + to;
+    }
+
+    /// One of its events is not under way any more; returns what it gives back.
+    pub(super) fn end(&mut self, bytes: u64, wakers: &mut Wakers) -> RoomUse {
+        let freed = RoomUse { events: 1, bytes };
+        self.give_back(freed, wakers);
+        freed
+    }
+
+    /// Gives back what some of its events took.
+    pub(super) fn give_back(&mut self, freed: RoomUse, wakers: &mut Wakers) {
+        self.used = self.used.zip(freed, |used, freed| used - freed);
+        if let Some(queues) = &mut self.queues {
+            wakers.extend(queues.room_line.first());
+        }
+    }
+}
+
+// === impl Queues ===
+
+impl<D> Queues<D> {
+    fn are_idle(&self) -> bool {
+        self.announced.is_idle()
             && self.outbox.is_idle()
             && self.outbox_line.is_empty()
             && self.room_line.is_empty()
     }
 
-    /// What it has under way.
-    pub(super) fn used(&self) -> RoomUse {
-        self.used
-    }
-
-    /// An event of it is under way.
-    pub(super) fn begin(&mut self, bytes: u64) {
-        self.used.events += 1;
-        self.used.bytes += bytes;
-    }
-
-    /// What one under way counts has changed.
-    pub(super) fn resize(&mut self, from: u64, to: u64) {
-        self.used.bytes = self.used.bytes - from + to;
-    }
-
-    /// One of them is not any more; returns what it gives back.
-    pub(super) fn end(&mut self, bytes: u64, wakers: &mut Wakers) -> RoomUse {
-        let freed = RoomUse { events: 1, bytes };
-        self.used = self.used.zip(freed, |used, freed| used - freed);
-        wakers.extend(self.room_line.first());
-        freed
+    /// Whether they keep no memory of what they have held.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.announced.keeps_nothing() && self.outbox.keeps_nothing()
     }
 
     /// The number of one more that begins to wait.
@@ -118,7 +128,7 @@ impl<D> Tenant<D> {
 
     pub(super) fn of(&mut self, which: Which) -> &mut Outbox<Ready<D>> {
         match which {
-            Which::Announced => self.announced.get_or_insert_default(),
+            Which::Announced => &mut self.announced,
             Which::Admitted => &mut self.outbox,
         }
     }
@@ -147,9 +157,21 @@ impl<D> Tenant<D> {
     fn leave(&mut self, batch: Batch<Ready<D>>, wakers: &mut Wakers) -> Leaving<D> {
         let mut freed = RoomUse::default();
         for bytes in batch.iter().filter_map(|ready| ready.bytes) {
-            freed = freed.plus(self.end(bytes, wakers));
+            freed = freed.plus(RoomUse { events: 1, bytes });
         }
         wakers.extend(self.outbox_line.first());
         (batch, freed)
+    }
+}
+
+impl<D> Default for Queues<D> {
+    fn default() -> Self {
+        Self {
+            announced: Outbox::default(),
+            outbox: Outbox::default(),
+            outbox_line: Line::default(),
+            room_line: Line::default(),
+            arrivals: 0,
+        }
     }
 }

@@ -270,9 +270,12 @@ impl<H: Home> Drop for Tickets<H> {
         let delivered = self.delivered;
         let leaving = lanes.with(at, |shard, tenant, wakers| {
             held.give_back(shard, tenant, &mut lanes.common(), wakers);
-            let outbox = &mut shard.tenant_mut(tenant).outbox;
             // What still waits to leave takes the room with it.
-            match delivered.and_then(|number| outbox.waiting(number)) {
+            let waiting = match delivered {
+                Some(number) => shard.queues(tenant).outbox.waiting(number),
+                None => None,
+            };
+            match waiting {
                 Some(ready) => ready.bytes = Some(bytes),
                 None => shard.end(tenant, bytes, room, wakers),
             }
@@ -388,7 +391,7 @@ impl<D: Deliver> Drop for HandingOut<'_, D> {
     fn drop(&mut self) {
         let which = self.which;
         self.lanes.with(self.at, |shard, tenant, _| {
-            shard.tenant_mut(tenant).of(which).end();
+            shard.queues(tenant).of(which).end();
         });
     }
 }
