@@ -161,6 +161,14 @@ impl<'a> HookFuture<'a> {
         Self(Later::Ready(Some(answer)))
     }
 
+    /// The answer, if it is there; or itself.
+    pub(crate) fn into_ready(self) -> Result<Result<Verdict, HookError>, Self> {
+        match self.0 {
+            Later::Ready(Some(answer)) => Ok(answer),
+            _ => Err(self),
+        }
+    }
+
     /// What `future` answers.
     pub fn new(future: impl Future<Output = Result<Verdict, HookError>> + Send + 'a) -> Self {
         Self(Later::Pending(Box::pin(future)))

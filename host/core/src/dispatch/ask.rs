@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What an interceptor is asked, and how long it may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Question<'a> {
     pub(super) interceptor: &'a Interceptor,
     /// What is counted of it.
@@ -41,8 +41,8 @@ pub(super) struct Question<'a> {
     pub(super) deadline: Duration,
 }
 
-/// A hook that was called; `None` when its time is up. Most answer at once, and
-/// then no timer is made.
+/// A hook that was called; `None` when its time is up. Most answer when they
+/// are first polled, and then no timer is made.
 struct Answer<'a> {
     call: HookFuture<'a>,
     deadline: Instant,
@@ -53,10 +53,14 @@ struct Answer<'a> {
 
 impl<'a> Question<'a> {
     /// Asks, if there is time. Reports a failure to the log and to observers.
-    pub(super) async fn ask(self, shared: &Arc<Shared>) -> Result<Verdict, HookError> {
+    pub(super) async fn ask(&self, shared: &Arc<Shared>) -> Result<Verdict, HookError> {
         let answer = match self.leave() {
             Ok(permit) => {
-                let answer = self.call().await.unwrap_or_else(|| Err(self.late()));
+                let answer = match self.call() {
+                    Ok(Err(error)) if error.kind == ErrorKind::Timeout => Err(self.late()),
+                    Ok(answer) => answer,
+                    Err(later) => later.await.unwrap_or_else(|| Err(self.late())),
+                };
                 self.tell(permit, &answer, shared);
                 answer
             }
@@ -69,7 +73,7 @@ impl<'a> Question<'a> {
     }
 
     /// Leave to call the capsule.
-    fn leave(self) -> Result<Option<Permit<'a>>, HookError> {
+    fn leave(&self) -> Result<Option<Permit<'a>>, HookError> {
         if self.budget.is_zero() {
             return Err(self.out_of_time());
         }
@@ -80,7 +84,8 @@ impl<'a> Question<'a> {
             .transpose()
     }
 
-    fn call(self) -> Answer<'a> {
+    /// Calls the hook. `Err` is an answer that comes later.
+    fn call(&self) -> Result<Result<Verdict, HookError>, Answer<'a>> {
         let Self {
             interceptor,
             event,
@@ -88,7 +93,7 @@ impl<'a> Question<'a> {
             started,
             budget,
             ..
-        } = self;
+        } = *self;
         let deadline = started + interceptor.timeout.min(budget).min(LONGEST_WAIT);
         let call = Call {
             action: &interceptor.action,
@@ -97,16 +102,21 @@ impl<'a> Question<'a> {
             started,
             deadline,
         };
-        let called = catch_unwind(AssertUnwindSafe(|| interceptor.hook.call(call)));
-        Answer {
-            call: called.unwrap_or_else(|panic| HookFuture::ready(Err(panicked(&*panic)))),
-            deadline,
-            late: None,
+        match catch_unwind(AssertUnwindSafe(|| {
+            interceptor.hook.call(call).into_ready()
+        })) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(call)) => Err(Answer {
+                call,
+                deadline,
+                late: None,
+            }),
+            Err(panic) => Ok(Err(panicked(&*panic))),
         }
     }
 
     fn tell(
-        self,
+        &self,
         permit: Option<Permit<'_>>,
         answer: &Result<Verdict, HookError>,
         shared: &Arc<Shared>,
@@ -124,7 +134,7 @@ impl<'a> Question<'a> {
     }
 
     /// Says that the time was up.
-    fn late(self) -> HookError {
+    fn late(&self) -> HookError {
         let timeout = self.interceptor.timeout;
         match self.budget < timeout {
             true => self.out_of_time(),
@@ -136,7 +146,7 @@ impl<'a> Question<'a> {
     }
 
     /// Says that there is no time left to ask.
-    fn out_of_time(self) -> HookError {
+    fn out_of_time(&self) -> HookError {
         HookError::new(
             ErrorKind::Timeout,
             format!(
@@ -146,13 +156,13 @@ impl<'a> Question<'a> {
         )
     }
 
-    fn report(self, shared: &Arc<Shared>, error: &HookError) {
+    fn report(&self, shared: &Arc<Shared>, error: &HookError) {
         let Self {
             interceptor,
             meter,
             event,
             ..
-        } = self;
+        } = *self;
         let interval = shared.config.failure_log_interval;
         match meter.warnings(error.kind, Instant::now(), interval) {
             Some(held_back) => warn!(

@@ -73,11 +73,17 @@ impl Shared {
     }
 
     /// Tells those observers that want it.
+    #[inline]
     pub(super) fn tell(self: &Arc<Self>, category: Category, record: impl FnOnce() -> Record) {
         if self.observers.want(category) {
-            for (observer, lost) in self.observers.tell(category, record) {
-                self.dropped(&observer, lost);
-            }
+            self.tell_now(category, record());
+        }
+    }
+
+    #[cold]
+    fn tell_now(self: &Arc<Self>, category: Category, record: Record) {
+        for (observer, lost) in self.observers.tell(category, || record) {
+            self.dropped(&observer, lost);
         }
     }
 
