@@ -1,6 +1,8 @@
 //! What a principal's events have come to, in publish order. Pure state, no
 //! lock.
 
+use std::num::NonZeroU64;
+
 use smallvec::SmallVec;
 
 use super::fifo::Fifo;
@@ -9,12 +11,15 @@ use super::fifo::Fifo;
 /// admitted leaves in the order of the places.
 #[derive(Debug)]
 pub(super) struct Outbox<D> {
-    /// The number of the first place.
+    /// How many have left, or the number of the first place less one.
     head: u64,
     places: Fifo<Place<D>>,
     /// Somebody is handing out what left; others only fill their places.
     draining: bool,
 }
+
+/// The number of a place, from 1: none takes no memory of its own.
+pub(super) type Number = NonZeroU64;
 
 /// What leaves an outbox at once.
 pub(super) type Batch<D> = SmallVec<[D; 1]>;
@@ -58,30 +63,31 @@ impl<D> Outbox<D> {
     }
 
     /// Takes the last place and gives its number.
-    pub(super) fn push(&mut self) -> u64 {
+    pub(super) fn push(&mut self) -> Number {
+        let number = self.head + self.places.len() as u64;
         self.places.push_back(Place::Taken);
-        self.head + self.places.len() as u64 - 1
+        Number::MIN.saturating_add(number)
     }
 
     /// Says what the event at `number` has come to.
-    pub(super) fn fill(&mut self, number: u64, delivery: Option<D>) {
-        let index = number
-            .checked_sub(self.head)
-            .and_then(|i| usize::try_from(i).ok());
-        if let Some(place) = index.and_then(|index| self.places.get_mut(index)) {
+    pub(super) fn fill(&mut self, number: Number, delivery: Option<D>) {
+        if let Some(place) = self.place(number) {
             *place = delivery.map_or(Place::Empty, Place::Ready);
         }
     }
 
     /// What waits at `number` to leave; `None` if it has left, or is not ready.
-    pub(super) fn waiting(&mut self, number: u64) -> Option<&mut D> {
-        let index = number
-            .checked_sub(self.head)
-            .and_then(|i| usize::try_from(i).ok())?;
-        match self.places.get_mut(index)? {
+    pub(super) fn waiting(&mut self, number: Number) -> Option<&mut D> {
+        match self.place(number)? {
             Place::Ready(delivery) => Some(delivery),
             Place::Taken | Place::Empty => None,
         }
+    }
+
+    /// What stands at `number`, if it has not left.
+    fn place(&mut self, number: Number) -> Option<&mut Place<D>> {
+        let index = (number.get() - 1).checked_sub(self.head)?;
+        self.places.get_mut(usize::try_from(index).ok()?)
     }
 
     /// Takes what leaves now and becomes the one who hands out; nothing if

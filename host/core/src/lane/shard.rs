@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use super::{
     LaneConfig, LaneScope, Visit,
     line::{Line, Place},
-    outbox::Batch,
+    outbox::{Batch, Number},
     queue::Queue,
     room::{Reserve, Room},
     solo::{Alone, Solo},
@@ -190,7 +190,7 @@ impl<D> Shard<D> {
     pub(super) fn fill(
         &mut self,
         tenant: usize,
-        (which, number): (Which, u64),
+        (which, number): (Which, Number),
         ready: Option<Ready<D>>,
         room: &Room,
         wakers: &mut Wakers,

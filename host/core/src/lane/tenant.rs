@@ -3,7 +3,7 @@
 use super::{
     RoomUse,
     line::{Line, Place},
-    outbox::{Batch, Outbox},
+    outbox::{Batch, Number, Outbox},
     shard::Wakers,
     solo::Solo,
 };
@@ -138,7 +138,7 @@ impl<D> Queues<D> {
     pub(super) fn fill(
         &mut self,
         which: Which,
-        number: u64,
+        number: Number,
         ready: Option<Ready<D>>,
         wakers: &mut Wakers,
     ) -> Leaving<D> {

@@ -53,6 +53,10 @@ impl<D> Tenants<D> {
             self.first = Some(tenant);
             return FIRST;
         }
+        if others.len() == others.capacity() {
+            // By a half: doubled, a quarter of all memory would be unused.
+            others.reserve_exact(others.len() / 2 + 1);
+        }
         let at = others.insert(tenant);
         self.by_principal
             .insert_unique(hash, at, |at| others[*at].hash);

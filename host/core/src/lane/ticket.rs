@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Deliver, Home, Lanes, RoomUse,
-    outbox::Batch,
+    outbox::{Batch, Number},
     queue::Queue,
     shard::{Common, Shard, Wakers},
     table::At,
@@ -30,7 +30,7 @@ pub struct Tickets<H: Home> {
     bytes: u64,
     held: Held,
     /// Its place in the outbox, once it is filled.
-    delivered: Option<u64>,
+    delivered: Option<Number>,
     /// Its room has been given back, or is given back with its delivery.
     settled: bool,
 }
@@ -53,9 +53,9 @@ pub(super) struct Held {
     pub(super) tickets: Vec<Option<Ticket>>,
     pub(super) begins_to_share: bool,
     /// Its place among what is announced.
-    pub(super) announcement: Option<u64>,
+    pub(super) announcement: Option<Number>,
     /// Its place in the outbox.
-    pub(super) delivery: Option<u64>,
+    pub(super) delivery: Option<Number>,
 }
 
 /// A single ticket of an event. Dropping it gives it back.
