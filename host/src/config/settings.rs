@@ -83,7 +83,8 @@ pub struct DispatchSettings {
     /// are not delivered to subscriptions yet. Default 64.
     pub lane_capacity: NonZeroUsize,
     /// Principals that have a lane of a capsule to themselves at once; those
-    /// beyond share one. Default 10000.
+    /// beyond share one. One with a single event under way needs none. Default
+    /// 10000.
     pub max_lanes_per_capsule: usize,
     /// Events of the whole host under way. Default 65536, at most 8388607.
     pub in_flight_events: NonZeroU32,
@@ -108,7 +109,7 @@ pub struct DispatchSettings {
     /// How often at most failures of one family, of one action of one capsule,
     /// are a warning in the log, in milliseconds; 0 logs each. Default 10000.
     pub failure_log_interval_ms: u64,
-    /// Topics whose route is remembered. Default 4096.
+    /// Topics whose route each thread that publishes remembers. Default 4096.
     pub cached_topics: NonZeroUsize,
     /// Sessions that may be registered; the one unused for longest goes first.
     /// Default 100000.

@@ -41,7 +41,8 @@ pub struct LaneConfig {
     /// Events of one (capsule, principal) under way; and of one principal that
     /// are not delivered to subscriptions yet. Default 64.
     pub capacity: NonZeroUsize,
-    /// Lanes of one capsule; principals beyond share one. Default 10,000.
+    /// Lanes of one capsule; principals beyond that need one share one. One with
+    /// a single event under way needs none. Default 10,000.
     pub max_lanes_per_capsule: usize,
     /// Events of the whole host under way, and their bytes. Default 65,536
     /// events (at most 8,388,607) and 256 MiB (at most 1 TiB less a byte).
