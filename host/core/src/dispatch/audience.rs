@@ -6,7 +6,8 @@ use foldhash::fast::RandomState;
 
 use crate::{
     lane::LaneScope,
-    subscribe::{Class, Condition, Subscriber},
+    mailbox::{Losses, Pushed, Sender},
+    subscribe::{Class, Condition, Message, Subscriber},
     types::{Facts, Topic},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Audience {
 #[derive(Debug)]
 struct Listener {
     subscriber: Arc<Subscriber>,
+    sender: Sender<Arc<Message>>,
+    is_waited_for: bool,
     /// Of the events that it is found for, it wants all.
     wants_all: bool,
 }
@@ -46,6 +49,8 @@ impl Audience {
         }
         let listener = || Listener {
             subscriber: subscriber.clone(),
+            sender: subscriber.sender().clone(),
+            is_waited_for: subscriber.lanes().is_some(),
             wants_all: given == Some(true),
         };
         match subscriber.options().keys() {
@@ -92,6 +97,39 @@ impl Audience {
             let session = None;
             Some((subscriber, LaneScope { group, session }))
         })
+    }
+
+    /// Queues a message for all who want it and whom nobody waits for.
+    pub(super) fn hand_out(
+        &self,
+        message: &Arc<Message>,
+        bytes: usize,
+        mut lost: impl FnMut(&Subscriber, Losses),
+    ) -> u64 {
+        let facts = message.event.facts();
+        let mut handed_out = 0;
+        let mut tell = |listeners: &[Listener]| {
+            for listener in listeners {
+                if !listener.is_waited_for
+                    && (listener.wants_all || listener.subscriber.wants(&facts))
+                {
+                    let pushed = listener.sender.push(bytes, message.clone());
+                    handed_out += u64::from(pushed.is_queued());
+                    if pushed != Pushed::Queued {
+                        lost(&listener.subscriber, pushed.lost(bytes));
+                    }
+                }
+            }
+        };
+        tell(&self.of_all);
+        for class in &self.classes {
+            if let Some(key) = class.of(&facts)
+                && let Some(found) = self.of_some.get(&key)
+            {
+                tell(found);
+            }
+        }
+        handed_out
     }
 
     /// Those who want an event.

@@ -2,47 +2,73 @@
 
 use std::{fmt, task::Waker};
 
+use smallvec::SmallVec;
+
 use super::{FairQueue, MailboxConfig, state::State};
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// One mailbox.
 pub(super) struct Shared<T> {
     pub(super) config: MailboxConfig,
+    /// How many senders there are.
+    pub(super) senders: AtomicUsize,
     state: Mutex<State<T>>,
 }
 
 /// What is to be done once the lock is released, because it runs code that
-/// this module does not know.
+/// this module does not know. Nearly always there is nothing, or one to wake.
 pub(super) struct Afterwards<T> {
-    /// The first to wake: there is one at most, nearly always.
     wake: Option<Waker>,
-    wake_more: Vec<Waker>,
-    drop: Vec<T>,
-    drop_all: Option<Box<FairQueue<T>>>,
+    more: Option<Box<More<T>>>,
+}
+
+/// What is rare.
+struct More<T> {
+    /// Beside the first.
+    wake: Vec<Waker>,
+    drop: SmallVec<[T; 1]>,
+    drop_all: Option<FairQueue<T>>,
 }
 
 // === impl Shared ===
 
 impl<T> Shared<T> {
+    /// An empty mailbox with one sender.
     pub(super) fn new(config: MailboxConfig) -> Self {
         Self {
             config,
+            senders: AtomicUsize::new(1),
             state: Mutex::new(State::new(config)),
         }
     }
 
+    /// The lock, for what leaves nothing for afterwards.
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock()
+    }
+
     /// Runs `act` under the lock, and then what it leaves for afterwards.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<T>, &mut Afterwards<T>) -> R) -> R {
+        Self::go_on(self.lock(), act)
+    }
+
+    /// The same for one who has the lock already.
+    pub(super) fn go_on<R>(
+        mut state: MutexGuard<'_, State<T>>,
+        act: impl FnOnce(&mut State<T>, &mut Afterwards<T>) -> R,
+    ) -> R {
         let mut afterwards = Afterwards {
             wake: None,
-            wake_more: Vec::new(),
-            drop: Vec::new(),
-            drop_all: None,
+            more: None,
         };
-        let result = act(&mut self.state.lock(), &mut afterwards);
-        if let Some(first) = afterwards.wake.take() {
+        let result = act(&mut state, &mut afterwards);
+        drop(state);
+        if let Some(first) = afterwards.wake {
             first.wake();
-            afterwards.wake_more.drain(..).for_each(Waker::wake);
+        }
+        if let Some(more) = afterwards.more {
+            more.wake.into_iter().for_each(Waker::wake);
         }
         result
     }
@@ -59,23 +85,34 @@ impl<T> fmt::Debug for Shared<T> {
 // === impl Afterwards ===
 
 impl<T> Afterwards<T> {
-    /// Wakes these.
-    pub(super) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        for waker in wakers {
+    /// Wakes this one, if there is one.
+    #[inline]
+    pub(super) fn wake(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
             match self.wake {
                 None => self.wake = Some(waker),
-                Some(_) => self.wake_more.push(waker),
+                Some(_) => self.more().wake.push(waker),
             }
         }
     }
 
     /// Drops an item.
     pub(super) fn drop(&mut self, item: T) {
-        self.drop.push(item);
+        self.more().drop.push(item);
     }
 
     /// Drops a whole queue.
     pub(super) fn drop_all(&mut self, queue: FairQueue<T>) {
-        self.drop_all = Some(Box::new(queue));
+        self.more().drop_all = Some(queue);
+    }
+
+    fn more(&mut self) -> &mut More<T> {
+        self.more.get_or_insert_with(|| {
+            Box::new(More {
+                wake: Vec::new(),
+                drop: SmallVec::new(),
+                drop_all: None,
+            })
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod line;
+pub(super) mod owned;
 mod policies;
 #[cfg(shuttle)]
 mod schedules;
@@ -17,6 +18,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use self::owned::{Receiver, Reservation, Sender, Turn, mailbox};
 use super::*;
 use crate::types::Principal;
 
