@@ -1,6 +1,6 @@
 //! Those who subscribe to one topic.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, iter::once, sync::Arc};
 
 use foldhash::fast::RandomState;
 
@@ -108,25 +108,15 @@ impl Audience {
     ) -> u64 {
         let facts = message.event.facts();
         let mut handed_out = 0;
-        let mut tell = |listeners: &[Listener]| {
+        for listeners in once(self.of_all.as_slice()).chain(self.found(facts)) {
             for listener in listeners {
-                if !listener.is_waited_for
-                    && (listener.wants_all || listener.subscriber.wants(&facts))
-                {
+                if !listener.is_waited_for && listener.wants(&facts) {
                     let pushed = listener.sender.push(bytes, message.clone());
                     handed_out += u64::from(pushed.is_queued());
                     if pushed != Pushed::Queued {
                         lost(&listener.subscriber, pushed.lost(bytes));
                     }
                 }
-            }
-        };
-        tell(&self.of_all);
-        for class in &self.classes {
-            if let Some(key) = class.of(&facts)
-                && let Some(found) = self.of_some.get(&key)
-            {
-                tell(found);
             }
         }
         handed_out
@@ -137,13 +127,17 @@ impl Audience {
         &'a self,
         facts: Facts<'a>,
     ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
-        let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
-        let of_some = self.classes.iter().filter_map(key).flatten();
         self.of_all
             .iter()
-            .chain(of_some)
-            .filter(move |listener| listener.wants_all || listener.subscriber.wants(&facts))
+            .chain(self.found(facts).flatten())
+            .filter(move |listener| listener.wants(&facts))
             .map(|listener| &listener.subscriber)
+    }
+
+    /// Of those who are found by what an event is, each group that it finds.
+    fn found<'a>(&'a self, facts: Facts<'a>) -> impl Iterator<Item = &'a [Listener]> {
+        let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
+        self.classes.iter().filter_map(key).map(Vec::as_slice)
     }
 }
 
@@ -156,5 +150,13 @@ impl Default for Audience {
             waited_for: false,
             smallest_queue: usize::MAX,
         }
+    }
+}
+
+// === impl Listener ===
+
+impl Listener {
+    fn wants(&self, facts: &Facts<'_>) -> bool {
+        self.wants_all || self.subscriber.wants(facts)
     }
 }
