@@ -99,25 +99,37 @@ impl Audience {
         })
     }
 
-    /// Queues a message for all who want it and whom nobody waits for.
+    /// Queues a message for all who want it and whom nobody waits for, and
+    /// says for how many.
     pub(super) fn hand_out(
         &self,
-        message: &Arc<Message>,
+        message: Arc<Message>,
         bytes: usize,
         mut lost: impl FnMut(&Subscriber, Losses),
     ) -> u64 {
-        let facts = message.event.facts();
         let mut handed_out = 0;
+        let mut hand = |listener: &Listener, message| {
+            let pushed = listener.sender.push(bytes, message);
+            handed_out += u64::from(pushed.is_queued());
+            if pushed != Pushed::Queued {
+                lost(&listener.subscriber, pushed.lost(bytes));
+            }
+        };
+        let facts = message.event.facts();
+        // The last of them gets the message itself, and no copy of the pointer.
+        let mut last: Option<&Listener> = None;
         for listeners in once(self.of_all.as_slice()).chain(self.found(facts)) {
             for listener in listeners {
-                if !listener.is_waited_for && listener.wants(&facts) {
-                    let pushed = listener.sender.push(bytes, message.clone());
-                    handed_out += u64::from(pushed.is_queued());
-                    if pushed != Pushed::Queued {
-                        lost(&listener.subscriber, pushed.lost(bytes));
-                    }
+                if !listener.is_waited_for
+                    && listener.wants(&facts)
+                    && let Some(before) = last.replace(listener)
+                {
+                    hand(before, message.clone());
                 }
             }
+        }
+        if let Some(last) = last {
+            hand(last, message);
         }
         handed_out
     }
@@ -135,7 +147,7 @@ impl Audience {
     }
 
     /// Of those who are found by what an event is, each group that it finds.
-    fn found<'a>(&'a self, facts: Facts<'a>) -> impl Iterator<Item = &'a [Listener]> {
+    fn found<'a>(&'a self, facts: Facts<'_>) -> impl Iterator<Item = &'a [Listener]> {
         let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
         self.classes.iter().filter_map(key).map(Vec::as_slice)
     }

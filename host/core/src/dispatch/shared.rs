@@ -50,7 +50,7 @@ impl Shared {
 
     /// Hands a message to everybody who wants it and never makes anybody
     /// wait, each in time that depends on nobody else's queue.
-    pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: &Arc<Message>, view: View) {
+    pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: Arc<Message>, view: View) {
         let bytes = message.size();
         let audience = route.audience(view);
         let handed_out = audience.hand_out(message, bytes, |subscriber, lost| {

@@ -2,8 +2,6 @@
 
 use std::{fmt, task::Waker};
 
-use smallvec::SmallVec;
-
 use super::{FairQueue, MailboxConfig, state::State};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
@@ -16,17 +14,20 @@ pub(super) struct Shared<T> {
 }
 
 /// What is to be done once the lock is released, because it runs code that
-/// this module does not know. Nearly always there is nothing, or one to wake.
+/// this module does not know.
 pub(super) struct Afterwards<T> {
+    /// The first to wake: there is one at most, nearly always.
     wake: Option<Waker>,
+    /// The first to drop: one that makes room for another of its size is the
+    /// only one.
+    drop: Option<T>,
     more: Option<Box<More<T>>>,
 }
 
-/// What is rare.
+/// What there is beside that.
 struct More<T> {
-    /// Beside the first.
     wake: Vec<Waker>,
-    drop: SmallVec<[T; 1]>,
+    drop: Vec<T>,
     drop_all: Option<FairQueue<T>>,
 }
 
@@ -60,6 +61,7 @@ impl<T> Shared<T> {
     ) -> R {
         let mut afterwards = Afterwards {
             wake: None,
+            drop: None,
             more: None,
         };
         let result = act(&mut state, &mut afterwards);
@@ -98,7 +100,10 @@ impl<T> Afterwards<T> {
 
     /// Drops an item.
     pub(super) fn drop(&mut self, item: T) {
-        self.more().drop.push(item);
+        match self.drop {
+            None => self.drop = Some(item),
+            Some(_) => self.more().drop.push(item),
+        }
     }
 
     /// Drops a whole queue.
@@ -110,7 +115,7 @@ impl<T> Afterwards<T> {
         self.more.get_or_insert_with(|| {
             Box::new(More {
                 wake: Vec::new(),
-                drop: SmallVec::new(),
+                drop: Vec::new(),
                 drop_all: None,
             })
         })
