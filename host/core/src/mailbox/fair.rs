@@ -169,7 +169,8 @@ impl<T: Item> FairQueue<T> {
         }
     }
 
-    /// Adds one that is not alone, or no longer.
+    /// Adds one that is not alone. Not inlined: it is large, and where the
+    /// receiver keeps up it never runs.
     #[inline(never)]
     fn push_behind(&mut self, new: Taken<T>) {
         if let Some(alone) = self.alone.take() {

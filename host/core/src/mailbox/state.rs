@@ -211,6 +211,7 @@ impl<T> State<T> {
     pub(super) fn stats(&self) -> Stats {
         let queued = Tally::of(self.queue.len(), self.queue.bytes());
         Stats {
+            // Nothing else ever becomes of an item.
             pushed: self.delivered + self.lost.total() + queued,
             delivered: self.delivered,
             lost: self.lost,
@@ -301,7 +302,6 @@ impl<T: Item> State<T> {
     }
 
     /// Does what the policy says with an item for which there is no room.
-    #[inline(never)]
     fn overflow(
         &mut self,
         bytes: usize,

@@ -49,11 +49,6 @@ fn tally(items: u64, bytes: u64) -> Tally {
     Tally { items, bytes }
 }
 
-/// Whether every item pushed is accounted for.
-fn adds_up(stats: &Stats) -> bool {
-    stats.pushed == stats.delivered + stats.lost.total() + stats.queued
-}
-
 /// A future that is polled by hand, and counts how often it was woken.
 struct Polled<'a, R> {
     future: Pin<Box<dyn Future<Output = R> + 'a>>,
