@@ -4,7 +4,7 @@ use std::{hint::black_box, io};
 
 use capsule_core::{
     dispatch::{DispatchConfig, Dispatcher, Interceptor, PublishError},
-    mailbox::{MailboxConfig, Received, mailbox},
+    mailbox::{Item, MailboxConfig, Received, mailbox},
     observe::{Categories, Category},
     subscribe::SubscribeOptions,
     topic::TopicTree,
@@ -31,6 +31,9 @@ pub struct Path {
     /// Makes what it needs.
     pub prepare: fn() -> Result<Run, PathError>,
 }
+
+/// What lies in a mailbox, and whose it is.
+struct Parcel(Principal);
 
 /// Why a path cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -227,8 +230,8 @@ fn through_a_mailbox() -> Result<Run, PathError> {
     let (sender, mut receiver) = mailbox(MailboxConfig::default());
     let principal = Principal::new("alice")?;
     Ok(Box::new(move |events| {
-        for event in 0..events {
-            let pushed = sender.push(Some(&principal), 64, event);
+        for _ in 0..events {
+            let pushed = sender.push(64, Parcel(principal.clone()));
             let received = black_box(receiver.try_recv());
             if !pushed.is_queued() || !matches!(received, Ok(Received::Item(_))) {
                 return Err(PathError::Missing("a message"));
@@ -254,6 +257,14 @@ fn observers() -> Result<Run, PathError> {
         }
         Ok(())
     }))
+}
+
+// === impl Parcel ===
+
+impl Item for Parcel {
+    fn principal(&self) -> Option<&Principal> {
+        Some(&self.0)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! Until every subscriber has an event.
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use capsule_core::{
     dispatch::{DispatchConfig, Dispatcher, Subscription},
@@ -11,6 +17,7 @@ use capsule_core::{
 use tokio::{
     runtime::Runtime,
     sync::{broadcast, mpsc},
+    task::yield_now,
 };
 
 use crate::{
@@ -66,10 +73,17 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         let name = format!("{count} subscribed, 1 KiB");
         let samples = findings.contest(name, bench.pace(), contestants)?;
         findings.figure(figure.seen(samples.ratio(2, 0)));
+        let contestants = vec![
+            Contestant::on_thread("tokio broadcast", waiting_for_broadcast(&runtime, count)),
+            Contestant::on_thread("host `request`", waiting_for_host(&runtime, count, &draft)),
+        ];
+        let name = format!("{count} subscribed, each a task that waits, 1 KiB");
+        findings.contest(name, bench.pace(), contestants)?;
     }
     findings.note(
         "All on one thread: who publishes then takes the event out of every queue, so nothing \
-         waits for another thread to wake.",
+         waits for another thread to wake. Where tasks wait, they are woken, and the time is that \
+         until all have run.",
     );
     Ok(findings)
 }
@@ -108,6 +122,74 @@ fn mpsc(count: usize) -> impl FnMut(u64) -> Result<(), BenchError> {
         }
         Ok(())
     }
+}
+
+/// Who publishes waits until `count` tasks, each waiting for the next, have it.
+fn waiting_for_broadcast(
+    runtime: &Runtime,
+    count: usize,
+) -> impl FnMut(u64) -> Result<(), BenchError> {
+    let payload = payload(BYTES);
+    let (sender, _) = broadcast::channel(ROOM);
+    let received = Arc::new(AtomicUsize::new(0));
+    for _ in 0..count {
+        let (mut receiver, received) = (sender.subscribe(), received.clone());
+        runtime.spawn(async move {
+            while let Ok(payload) = receiver.recv().await {
+                drop(black_box(payload));
+                received.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                let sent = sender.send(payload.clone());
+                sent.map_err(BenchError::peer("tokio broadcast"))?;
+                all(&received, count).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The same with subscriptions to the host.
+fn waiting_for_host(
+    runtime: &Runtime,
+    count: usize,
+    draft: &Draft,
+) -> impl FnMut(u64) -> Result<(), BenchError> {
+    let Audience {
+        dispatcher,
+        subscriptions,
+    } = Audience::new(count);
+    let received = Arc::new(AtomicUsize::new(0));
+    for mut subscription in subscriptions {
+        let received = received.clone();
+        runtime.spawn(async move {
+            while let Some(Received::Item(message)) = subscription.recv().await {
+                drop(black_box(message));
+                received.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                admitted(dispatcher.request(draft.clone()).await?)?;
+                all(&received, count).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Lets others run until they have received so many, and counts from 0 again.
+async fn all(received: &AtomicUsize, count: usize) {
+    while received.load(Ordering::Relaxed) < count {
+        yield_now().await;
+    }
+    received.store(0, Ordering::Relaxed);
 }
 
 // === impl Audience ===

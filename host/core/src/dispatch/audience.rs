@@ -1,12 +1,13 @@
 //! Those who subscribe to one topic.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, iter::once, sync::Arc};
 
 use foldhash::fast::RandomState;
 
 use crate::{
     lane::LaneScope,
-    subscribe::{Class, Condition, Subscriber},
+    mailbox::{Losses, Pushed, Sender},
+    subscribe::{Class, Condition, Message, Subscriber},
     types::{Facts, Topic},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Audience {
 #[derive(Debug)]
 struct Listener {
     subscriber: Arc<Subscriber>,
+    sender: Sender<Arc<Message>>,
+    is_waited_for: bool,
     /// Of the events that it is found for, it wants all.
     wants_all: bool,
 }
@@ -46,6 +49,8 @@ impl Audience {
         }
         let listener = || Listener {
             subscriber: subscriber.clone(),
+            sender: subscriber.sender().clone(),
+            is_waited_for: subscriber.lanes().is_some(),
             wants_all: given == Some(true),
         };
         match subscriber.options().keys() {
@@ -94,18 +99,57 @@ impl Audience {
         })
     }
 
+    /// Queues a message for all who want it and whom nobody waits for, and
+    /// says for how many.
+    pub(super) fn hand_out(
+        &self,
+        message: Arc<Message>,
+        bytes: usize,
+        mut lost: impl FnMut(&Subscriber, Losses),
+    ) -> u64 {
+        let mut handed_out = 0;
+        let mut hand = |listener: &Listener, message| {
+            let pushed = listener.sender.push(bytes, message);
+            handed_out += u64::from(pushed.is_queued());
+            if pushed != Pushed::Queued {
+                lost(&listener.subscriber, pushed.lost(bytes));
+            }
+        };
+        let facts = message.event.facts();
+        // The last of them gets the message itself, and no copy of the pointer.
+        let mut last: Option<&Listener> = None;
+        for listeners in once(self.of_all.as_slice()).chain(self.found(facts)) {
+            for listener in listeners {
+                if !listener.is_waited_for
+                    && listener.wants(&facts)
+                    && let Some(before) = last.replace(listener)
+                {
+                    hand(before, message.clone());
+                }
+            }
+        }
+        if let Some(last) = last {
+            hand(last, message);
+        }
+        handed_out
+    }
+
     /// Those who want an event.
     pub(super) fn wanting<'a>(
         &'a self,
         facts: Facts<'a>,
     ) -> impl Iterator<Item = &'a Arc<Subscriber>> {
-        let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
-        let of_some = self.classes.iter().filter_map(key).flatten();
         self.of_all
             .iter()
-            .chain(of_some)
-            .filter(move |listener| listener.wants_all || listener.subscriber.wants(&facts))
+            .chain(self.found(facts).flatten())
+            .filter(move |listener| listener.wants(&facts))
             .map(|listener| &listener.subscriber)
+    }
+
+    /// Of those who are found by what an event is, each group that it finds.
+    fn found<'a>(&'a self, facts: Facts<'_>) -> impl Iterator<Item = &'a [Listener]> {
+        let key = move |class: &Class| self.of_some.get(&class.of(&facts)?);
+        self.classes.iter().filter_map(key).map(Vec::as_slice)
     }
 }
 
@@ -118,5 +162,13 @@ impl Default for Audience {
             waited_for: false,
             smallest_queue: usize::MAX,
         }
+    }
+}
+
+// === impl Listener ===
+
+impl Listener {
+    fn wants(&self, facts: &Facts<'_>) -> bool {
+        self.wants_all || self.subscriber.wants(facts)
     }
 }

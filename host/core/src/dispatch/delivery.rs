@@ -19,6 +19,6 @@ pub(super) struct Delivery {
 
 impl Deliver for Delivery {
     fn deliver(self) {
-        self.shared.hand_out(&self.route, &self.message, self.view);
+        self.shared.hand_out(&self.route, self.message, self.view);
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lane::Lanes,
-    mailbox::{Losses, Pushed},
+    mailbox::Losses,
     observe::{Category, Observers, Record},
     subscribe::{Message, Subscriber, View},
     types::{Draft, Kind, Topic},
@@ -50,18 +50,12 @@ impl Shared {
 
     /// Hands a message to everybody who wants it and never makes anybody
     /// wait, each in time that depends on nobody else's queue.
-    pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: &Arc<Message>, view: View) {
+    pub(super) fn hand_out(self: &Arc<Self>, route: &Route, message: Arc<Message>, view: View) {
         let bytes = message.size();
-        let mut handed_out = 0;
-        for subscriber in route.audience(view).wanting(message.event.facts()) {
-            if subscriber.lanes().is_none() {
-                let pushed = subscriber.push(message, bytes);
-                handed_out += u64::from(pushed.is_queued());
-                if pushed != Pushed::Queued {
-                    self.lost(subscriber, pushed.lost(bytes));
-                }
-            }
-        }
+        let audience = route.audience(view);
+        let handed_out = audience.hand_out(message, bytes, |subscriber, lost| {
+            self.lost(subscriber, lost);
+        });
         self.counters.handed_out(handed_out);
     }
 

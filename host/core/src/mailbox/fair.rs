@@ -1,25 +1,25 @@
 //! A queue that is fair among principals, by bytes. Pure state: no lock, no
 //! clock, no wakers, and no limit of its own.
 
-use std::{collections::VecDeque, hash::BuildHasher, mem};
+use std::mem;
 
-use foldhash::fast::RandomState;
-use hashbrown::{HashTable, hash_table::Entry};
-
-use self::rounds::{Account, Rounds};
+use self::crowd::Crowd;
 use super::Quantum;
 use crate::types::Principal;
 
+mod crowd;
 mod rounds;
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Collections smaller than this are not worth shrinking.
-const KEPT_CAPACITY: usize = 64;
-/// How many quanta newcomers are served ahead of the others in one round: with
-/// the smallest quantum 1 MiB, what a mailbox holds by default. No setting but
-/// a part of the order, which the quantum scales.
-const MOST_AHEAD: u64 = 256;
+/// What is queued, and knows whose it is.
+///
+/// An item that comes to an empty queue and leaves it alone is not asked.
+pub trait Item {
+    /// The principal that it belongs to; `None` is the system itself. Always
+    /// the same.
+    fn principal(&self) -> Option<&Principal>;
+}
 
 /// Items of principals, in order for each of them, and served to all of them
 /// in turns by deficit round-robin (Shreedhar and Varghese, 1995), newcomers
@@ -55,24 +55,8 @@ pub struct FairQueue<T> {
     quantum: Quantum,
     /// The only item, which came to an empty queue: where the receiver keeps
     /// up there is no other, and all the rest is idle.
-    alone: Option<Alone<T>>,
-    rounds: Rounds,
-    /// The principals with items or served in this round. The rest knows them
-    /// by their hashes, and by something that others of that hash do not have.
-    flows: HashTable<Flow<T>>,
-    hasher: RandomState,
-    /// Those that were served in this round and have had no items since at
-    /// some time.
-    idle: Vec<u64>,
-    /// All items in the order of their pushes, and some that are gone. The
-    /// first that is not gone is at the head of its flow.
-    ages: VecDeque<Age>,
-    next_seq: u64,
-    len: usize,
-    bytes: usize,
-    /// How many flows have items.
-    active: usize,
-    starved_rounds: u64,
+    alone: Option<Taken<T>>,
+    crowd: Crowd<T>,
 }
 
 /// An item that has left a [`FairQueue`].
@@ -84,49 +68,6 @@ pub struct Taken<T> {
     pub item: T,
 }
 
-/// One principal and its items, if there are any.
-#[derive(Debug)]
-struct Flow<T> {
-    principal: Option<Principal>,
-    hash: u64,
-    account: Account,
-    /// The first item, apart from the others since most are alone.
-    head: Option<Queued<T>>,
-    /// Those behind it.
-    rest: VecDeque<Queued<T>>,
-    /// Whether it is listed among those without items.
-    is_listed: bool,
-}
-
-#[derive(Debug)]
-struct Alone<T> {
-    principal: Option<Principal>,
-    queued: Queued<T>,
-}
-
-#[derive(Debug)]
-struct Queued<T> {
-    /// Its place in the order of all pushes.
-    seq: u64,
-    bytes: usize,
-    item: T,
-}
-
-/// Where an item is.
-#[derive(Clone, Copy, Debug)]
-struct Age {
-    seq: u64,
-    /// Of its flow.
-    hash: u64,
-}
-
-/// Why an item leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Leaves {
-    Served,
-    Lost,
-}
-
 // === impl FairQueue ===
 
 impl<T> FairQueue<T> {
@@ -135,67 +76,34 @@ impl<T> FairQueue<T> {
         Self {
             quantum,
             alone: None,
-            rounds: Rounds::new(quantum, MOST_AHEAD),
-            flows: HashTable::new(),
-            hasher: RandomState::default(),
-            idle: Vec::new(),
-            ages: VecDeque::new(),
-            next_seq: 0,
-            len: 0,
-            bytes: 0,
-            active: 0,
-            starved_rounds: 0,
+            crowd: Crowd::new(quantum),
         }
-    }
-
-    /// Adds an item behind the others of its principal. 0 bytes count as 1, so
-    /// that none is served for nothing.
-    pub fn push(&mut self, principal: Option<&Principal>, bytes: usize, item: T) {
-        let seq = self.next_seq;
-        let bytes = bytes.max(1);
-        let queued = Queued { seq, bytes, item };
-        self.next_seq += 1;
-        self.len += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.len == 1 {
-            let principal = principal.cloned();
-            self.alone = Some(Alone { principal, queued });
-            return;
-        }
-        if let Some(Alone { principal, queued }) = self.alone.take() {
-            self.enqueue(principal.as_ref(), queued);
-        }
-        self.enqueue(principal, queued);
     }
 
     /// Takes the next item out, of the principal whose turn it is.
+    #[inline]
     pub fn pop(&mut self) -> Option<Taken<T>> {
-        if let Some(alone) = self.alone.take() {
-            self.starved_rounds += self.rounds.in_vain_alone(alone.queued.bytes);
-            return Some(self.taken(alone.queued));
+        match self.alone.take() {
+            Some(alone) => {
+                if alone.bytes > self.quantum.get() {
+                    self.crowd.starved(self.rounds_in_vain(alone.bytes));
+                }
+                Some(alone)
+            }
+            None => self.crowd.pop(),
         }
-        let (turn, hash) = self.rounds.next()?;
-        if self.rounds.come_to(turn) {
-            self.forget_idle();
-        }
-        self.take_head(hash, Leaves::Served, |flow| flow.account.turn() == turn)
     }
 
     /// Takes the oldest item of all out. Its principal keeps the credit for
     /// the rounds it has waited.
     pub fn drop_oldest(&mut self) -> Option<Taken<T>> {
-        if let Some(alone) = self.alone.take() {
-            // It has seen no round but this one.
-            self.starved_rounds += self.rounds.in_vain_alone(alone.queued.bytes).min(1);
-            return Some(self.taken(alone.queued));
-        }
-        loop {
-            let Age { seq, hash } = self.ages.pop_front()?;
-            let is_its = |flow: &Flow<T>| flow.head.as_ref().is_some_and(|head| head.seq == seq);
-            let taken = self.take_head(hash, Leaves::Lost, is_its);
-            if taken.is_some() {
-                return taken;
+        match self.alone.take() {
+            Some(alone) => {
+                // It has seen no round but this one.
+                self.crowd.starved(self.rounds_in_vain(alone.bytes).min(1));
+                Some(alone)
             }
+            None => self.crowd.drop_oldest(),
         }
     }
 
@@ -204,184 +112,70 @@ impl<T> FairQueue<T> {
     #[must_use]
     pub fn take(&mut self) -> Self {
         let mut empty = Self::new(self.quantum);
-        empty.starved_rounds = self.starved_rounds;
+        empty.crowd.starved(self.starved_rounds());
         mem::replace(self, empty)
     }
 
     /// How many items there are.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.crowd.len() + usize::from(self.alone.is_some())
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.alone.is_none() && self.crowd.len() == 0
     }
 
     /// What the items count together.
+    #[inline]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        match &self.alone {
+            Some(alone) => alone.bytes,
+            None => self.crowd.bytes(),
+        }
     }
 
     /// How many principals have items.
     pub fn principals(&self) -> usize {
-        self.active + usize::from(self.alone.is_some())
+        self.crowd.principals() + usize::from(self.alone.is_some())
     }
 
     /// How many rounds, ever, a principal with items was served nothing in,
     /// because its head was larger than its credit. They are added when the
     /// wait is over.
     pub fn starved_rounds(&self) -> u64 {
-        self.starved_rounds
+        self.crowd.starved_rounds()
     }
 
-    /// Adds an item to its flow.
-    fn enqueue(&mut self, principal: Option<&Principal>, queued: Queued<T>) {
-        let Queued { seq, bytes, .. } = queued;
-        let hash = self.hasher.hash_one(principal);
-        self.ages.push_back(Age { seq, hash });
-        let is_its = |flow: &Flow<T>| flow.hash == hash && flow.principal.as_ref() == principal;
-        match self.flows.entry(hash, is_its, |flow| flow.hash) {
-            Entry::Occupied(mut flow) => {
-                let flow = flow.get_mut();
-                if flow.head.is_some() {
-                    flow.rest.push_back(queued);
-                } else {
-                    self.rounds.reopen(&mut flow.account, hash, bytes);
-                    flow.head = Some(queued);
-                    self.active += 1;
-                }
-            }
-            Entry::Vacant(vacant) => {
-                vacant.insert(Flow {
-                    principal: principal.cloned(),
-                    hash,
-                    account: self.rounds.open(hash, bytes),
-                    head: Some(queued),
-                    rest: VecDeque::new(),
-                    is_listed: false,
-                });
-                self.active += 1;
-            }
-        }
+    /// In how many rounds the only item waits for credit.
+    fn rounds_in_vain(&self, bytes: usize) -> u64 {
+        (bytes.div_ceil(self.quantum.get()) - 1) as u64
     }
+}
 
-    /// Takes out the head of the flow that has this hash and is meant.
-    fn take_head(
-        &mut self,
-        hash: u64,
-        leaves: Leaves,
-        is_meant: impl Fn(&Flow<T>) -> bool,
-    ) -> Option<Taken<T>> {
-        let mut entry = self.flows.find_entry(hash, is_meant).ok()?;
-        let flow = entry.get_mut();
-        let head = flow.head.take()?;
-        self.starved_rounds += self.rounds.rounds_in_vain(&flow.account);
-        match leaves {
-            Leaves::Served => self.rounds.serve(&mut flow.account, head.bytes),
-            Leaves::Lost => self.rounds.lose(&flow.account, head.bytes),
-        }
-        flow.head = flow.rest.pop_front();
-        if let Some(next) = &flow.head {
-            self.rounds.go_on(&mut flow.account, hash, next.bytes);
-            let (len, capacity) = (flow.rest.len(), flow.rest.capacity());
-            if is_wasteful(len, capacity) {
-                flow.rest.shrink_to(2 * len);
-            }
+impl<T: Item> FairQueue<T> {
+    /// Adds an item behind the others of its principal. 0 bytes count as 1, so
+    /// that none is served for nothing.
+    #[inline]
+    pub fn push(&mut self, bytes: usize, item: T) {
+        let bytes = bytes.max(1);
+        let new = Taken { bytes, item };
+        if self.is_empty() {
+            self.alone = Some(new);
         } else {
-            self.active -= 1;
-            self.rounds.close(&flow.account);
-            if self.active == 0 {
-                self.forget_all();
-            } else if self.rounds.was_served_now(&flow.account) {
-                flow.rest = VecDeque::new();
-                if !mem::replace(&mut flow.is_listed, true) {
-                    self.idle.push(hash);
-                }
-            } else {
-                entry.remove();
-                self.shrink_flows();
-            }
-        }
-        self.forget_gone(head.seq);
-        Some(self.taken(head))
-    }
-
-    fn taken(&mut self, queued: Queued<T>) -> Taken<T> {
-        let Queued { bytes, item, .. } = queued;
-        self.len -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        Taken { bytes, item }
-    }
-
-    /// Forgets those who have no items now that a round is over.
-    fn forget_idle(&mut self) {
-        for hash in self.idle.drain(..) {
-            let Ok(mut entry) = self.flows.find_entry(hash, |flow| flow.is_listed) else {
-                continue;
-            };
-            if entry.get().head.is_some() {
-                entry.get_mut().is_listed = false;
-            } else {
-                entry.remove();
-            }
-        }
-        if is_wasteful(0, self.idle.capacity()) {
-            self.idle.shrink_to(KEPT_CAPACITY);
-        }
-        self.shrink_flows();
-    }
-
-    /// Forgets everybody, as nobody has items.
-    fn forget_all(&mut self) {
-        self.flows.clear();
-        self.idle.clear();
-        self.ages.clear();
-        self.rounds.clear();
-        if is_wasteful(0, self.flows.capacity()) {
-            self.flows = HashTable::new();
-        }
-        if is_wasteful(0, self.ages.capacity()) {
-            self.ages = VecDeque::new();
-        }
-        if is_wasteful(0, self.idle.capacity()) {
-            self.idle = Vec::new();
+            self.push_behind(new);
         }
     }
 
-    /// Forgets the age of an item that has left, or later those of many.
-    fn forget_gone(&mut self, seq: u64) {
-        if self.ages.front().is_some_and(|first| first.seq == seq) {
-            self.ages.pop_front();
+    /// Adds one that is not alone. Not inlined: it is large, and where the
+    /// receiver keeps up it never runs.
+    #[inline(never)]
+    fn push_behind(&mut self, new: Taken<T>) {
+        if let Some(alone) = self.alone.take() {
+            self.crowd.push(alone);
         }
-        let Self { ages, flows, .. } = self;
-        if ages.len() > 2 * self.len + KEPT_CAPACITY {
-            ages.retain(|age| flows.find(age.hash, |flow| flow.has(age.seq)).is_some());
-        }
-        if is_wasteful(ages.len(), ages.capacity()) {
-            ages.shrink_to(2 * ages.len());
-        }
-    }
-
-    fn shrink_flows(&mut self) {
-        let (len, capacity) = (self.flows.len(), self.flows.capacity());
-        if is_wasteful(len, capacity) {
-            self.flows.shrink_to(2 * len, |flow| flow.hash);
-        }
-    }
-}
-
-/// Whether most of a capacity is unused: to be given back then, at a cost that
-/// the removals since it was needed have paid for.
-fn is_wasteful(len: usize, capacity: usize) -> bool {
-    capacity > KEPT_CAPACITY && len < capacity / 4
-}
-
-// === impl Flow ===
-
-impl<T> Flow<T> {
-    /// Whether one of its items has not left yet: they leave in order.
-    fn has(&self, seq: u64) -> bool {
-        self.head.as_ref().is_some_and(|head| head.seq <= seq)
+        self.crowd.push(new);
     }
 }

@@ -41,7 +41,13 @@
 //!         turn = Some(full.room(bytes).await?);
 //!     }
 //! }
-//! # let (sender, _receiver) = mailbox::<()>(MailboxConfig {
+//! # struct Notice;
+//! # impl Item for Notice {
+//! #     fn principal(&self) -> Option<&capsule_core::types::Principal> {
+//! #         None
+//! #     }
+//! # }
+//! # let (sender, _receiver) = mailbox::<Notice>(MailboxConfig {
 //! #     overflow: Overflow::Block,
 //! #     ..MailboxConfig::default()
 //! # });
@@ -68,7 +74,7 @@ mod tests;
 
 pub use self::{
     config::{MailboxConfig, Overflow, Quantum},
-    fair::{FairQueue, Taken},
+    fair::{FairQueue, Item, Taken},
     receiver::{Received, Receiver, TryRecvError},
     room::{NoRoom, Reservation, Turn},
     sender::{Pushed, Sender, mailbox},

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{CloseReason, Stats, shared::Shared};
+use super::{CloseReason, Stats, shared::Shared, state::State};
 
 /// Receives from a mailbox. Dropping it closes the mailbox.
 #[derive(Debug)]
@@ -57,15 +57,18 @@ impl<T> Receiver<T> {
 
     /// The poll behind [`recv`](Self::recv). Only the last waker is kept.
     pub fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Received<T>>> {
-        self.shared
-            .with(|state, afterwards| match state.next(afterwards) {
-                Ok(received) => Poll::Ready(Some(received)),
-                Err(TryRecvError::Closed) => Poll::Ready(None),
-                Err(TryRecvError::Empty) => {
-                    state.listen(cx.waker());
-                    Poll::Pending
-                }
-            })
+        let mut state = self.shared.lock();
+        if let Some(item) = state.next_at_once() {
+            return Poll::Ready(Some(Received::Item(item)));
+        }
+        Shared::go_on(state, |state, afterwards| match state.next(afterwards) {
+            Ok(received) => Poll::Ready(Some(received)),
+            Err(TryRecvError::Closed) => Poll::Ready(None),
+            Err(TryRecvError::Empty) => {
+                state.listen(cx.waker());
+                Poll::Pending
+            }
+        })
     }
 
     /// The next part of the stream, if there is one now. Does not block.
@@ -74,7 +77,11 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError`] tells a pause from the end.
     pub fn try_recv(&mut self) -> Result<Received<T>, TryRecvError> {
-        self.shared.with(|state, afterwards| state.next(afterwards))
+        let mut state = self.shared.lock();
+        match state.next_at_once() {
+            Some(item) => Ok(Received::Item(item)),
+            None => Shared::go_on(state, State::next),
+        }
     }
 
     /// Adds the next parts of the stream to `out`, at most `max_items` (0

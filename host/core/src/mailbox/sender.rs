@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Losses, MailboxConfig, NoRoom, Overflow, Receiver, Reservation, Stats, Tally, Turn,
+    Item, Losses, MailboxConfig, NoRoom, Overflow, Receiver, Reservation, Stats, Tally, Turn,
     room::Place, shared::Shared, state::CloseReason,
 };
-use crate::types::Principal;
+use crate::sync::Ordering;
 
 /// An empty mailbox. It is open until the receiver or all senders are gone,
 /// or until it overflows where the policy is [`Overflow::Close`].
-pub fn mailbox<T>(config: MailboxConfig) -> (Sender<T>, Receiver<T>) {
+pub fn mailbox<T: Item>(config: MailboxConfig) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared::new(config));
-    let outlet = Outlet {
-        shared: shared.clone(),
-    };
     let sender = Sender {
-        outlet: Arc::new(outlet),
+        shared: shared.clone(),
     };
     (sender, Receiver::new(shared))
 }
@@ -25,7 +22,7 @@ pub fn mailbox<T>(config: MailboxConfig) -> (Sender<T>, Receiver<T>) {
 /// the stream ends after what is queued.
 #[derive(Debug)]
 pub struct Sender<T> {
-    outlet: Arc<Outlet<T>>,
+    shared: Arc<Shared<T>>,
 }
 
 /// What became of a push.
@@ -49,15 +46,9 @@ pub enum Pushed {
     Closed,
 }
 
-/// What all clones of a sender share: its drop is that of the last.
-#[derive(Debug)]
-struct Outlet<T> {
-    shared: Arc<Shared<T>>,
-}
-
 // === impl Sender ===
 
-impl<T> Sender<T> {
+impl<T: Item> Sender<T> {
     /// Pushes an item that counts `bytes`; 0 count as 1. Never blocks.
     ///
     /// What happens when there is no room, for one more item or for so many
@@ -66,9 +57,14 @@ impl<T> Sender<T> {
     /// twice that is queued, and lost from then on: that is for those who wait
     /// for nobody. An item larger than all the room there ever is gets lost
     /// under every policy.
-    pub fn push(&self, principal: Option<&Principal>, bytes: usize, item: T) -> Pushed {
-        self.shared()
-            .with(|state, afterwards| state.push(principal, bytes, item, None, afterwards))
+    pub fn push(&self, bytes: usize, item: T) -> Pushed {
+        let mut state = self.shared.lock();
+        match state.push_at_once(bytes, item) {
+            Ok(()) => Pushed::Queued,
+            Err(item) => Shared::go_on(state, |state, afterwards| {
+                state.push(bytes, item, None, afterwards)
+            }),
+        }
     }
 
     /// Pushes an item for which room is reserved. Never blocks.
@@ -77,22 +73,18 @@ impl<T> Sender<T> {
     /// less the rest is free again, and if it is more the mailbox is over its
     /// budget by the difference until enough is received. A reservation of
     /// another mailbox is given back there, and the item pushed as without.
-    pub fn push_reserved(
-        &self,
-        reservation: Reservation<T>,
-        principal: Option<&Principal>,
-        bytes: usize,
-        item: T,
-    ) -> Pushed {
-        if !reservation.is_of(self.shared()) {
+    pub fn push_reserved(&self, reservation: Reservation<T>, bytes: usize, item: T) -> Pushed {
+        if !reservation.is_of(&self.shared) {
             drop(reservation);
-            return self.push(principal, bytes, item);
+            return self.push(bytes, item);
         }
         let held = reservation.into_held();
-        self.shared()
-            .with(|state, afterwards| state.push(principal, bytes, item, held, afterwards))
+        self.shared
+            .with(|state, afterwards| state.push(bytes, item, held, afterwards))
     }
+}
 
+impl<T> Sender<T> {
     /// Counts an item of so many bytes as lost, that waited for room and will
     /// not be pushed any more, and says what was lost; nothing where the
     /// mailbox is closed. 0 bytes count as 1.
@@ -100,7 +92,7 @@ impl<T> Sender<T> {
         let bytes = bytes.max(1);
         let mut losses = Losses::default();
         let counted = self
-            .shared()
+            .shared
             .with(|state, afterwards| state.give_up(bytes, afterwards));
         if counted {
             losses.given_up = Tally::one(bytes);
@@ -121,13 +113,13 @@ impl<T> Sender<T> {
         let Some(bytes) = self.needed(bytes)? else {
             return Ok(None);
         };
-        let held = self.shared().with(|state, _| {
+        let held = self.shared.with(|state, _| {
             if state.close_reason().is_none() && !state.line().is_empty() {
                 return Err(NoRoom::Full);
             }
             state.reserve(bytes)
         })?;
-        Ok(held.then(|| Reservation::new(self.shared(), bytes)))
+        Ok(held.then(|| Reservation::new(&self.shared, bytes)))
     }
 
     /// Like [`try_reserve`](Self::try_reserve) for one whose turn it is, here
@@ -147,8 +139,8 @@ impl<T> Sender<T> {
         let Some(bytes) = self.needed(bytes)? else {
             return Ok(None);
         };
-        let held = self.shared().with(|state, _| state.reserve(bytes))?;
-        Ok(held.then(|| Reservation::new(self.shared(), bytes)))
+        let held = self.shared.with(|state, _| state.reserve(bytes))?;
+        Ok(held.then(|| Reservation::new(&self.shared, bytes)))
     }
 
     /// Holds room for one item of so many bytes as soon as it is there; 0
@@ -165,7 +157,7 @@ impl<T> Sender<T> {
     /// [`NoRoom::TooLarge`] at once, instead of waiting for ever.
     pub async fn reserve(&self, bytes: usize) -> Result<Option<Reservation<T>>, NoRoom> {
         match self.needed(bytes)? {
-            Some(bytes) => Place::new(self.shared(), bytes).reserved().await,
+            Some(bytes) => Place::new(&self.shared, bytes).reserved().await,
             None => Ok(None),
         }
     }
@@ -181,7 +173,7 @@ impl<T> Sender<T> {
         let Some(bytes) = self.needed(bytes)? else {
             return Ok(Turn::at_once());
         };
-        let mut place = Place::new(self.shared(), bytes);
+        let mut place = Place::new(&self.shared, bytes);
         place.called().await;
         Ok(Turn::of(place))
     }
@@ -190,17 +182,17 @@ impl<T> Sender<T> {
     /// which only unreserved pushes under [`Overflow::Block`] and overshooting
     /// reservations bring about. Costs one short lock.
     pub fn is_over_budget(&self) -> bool {
-        self.shared().with(|state, _| state.is_over_budget())
+        self.shared.with(|state, _| state.is_over_budget())
     }
 
     /// Why the mailbox is closed; `None` while it is open.
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.shared().with(|state, _| state.close_reason())
+        self.shared.with(|state, _| state.close_reason())
     }
 
     /// What it has counted, all at one instant.
     pub fn stats(&self) -> Stats {
-        self.shared().with(|state, _| state.stats())
+        self.shared.with(|state, _| state.stats())
     }
 
     /// How many bytes a push needs reserved; `None` if the policy is not to
@@ -210,7 +202,7 @@ impl<T> Sender<T> {
             max_bytes,
             overflow,
             ..
-        } = self.shared().config;
+        } = self.shared.config;
         let (bytes, max_bytes) = (bytes.max(1), max_bytes.get());
         match overflow {
             Overflow::Block if bytes > max_bytes => Err(NoRoom::TooLarge { bytes, max_bytes }),
@@ -218,16 +210,22 @@ impl<T> Sender<T> {
             Overflow::DropOldest | Overflow::DropNewest | Overflow::Close => Ok(None),
         }
     }
-
-    fn shared(&self) -> &Arc<Shared<T>> {
-        &self.outlet.shared
-    }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
+        self.shared.senders.fetch_add(1, Ordering::Relaxed);
         Self {
-            outlet: self.outlet.clone(),
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared
+                .with(|state, afterwards| state.close(CloseReason::Ended, afterwards));
         }
     }
 }
@@ -252,14 +250,5 @@ impl Pushed {
     /// Whether the item is queued, whatever was lost for it.
     pub fn is_queued(self) -> bool {
         matches!(self, Self::Queued | Self::DroppedOldest { .. })
-    }
-}
-
-// === impl Outlet ===
-
-impl<T> Drop for Outlet<T> {
-    fn drop(&mut self) {
-        self.shared
-            .with(|state, afterwards| state.close(CloseReason::Ended, afterwards));
     }
 }

@@ -3,11 +3,13 @@
 use std::{fmt, task::Waker};
 
 use super::{FairQueue, MailboxConfig, state::State};
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// One mailbox.
 pub(super) struct Shared<T> {
     pub(super) config: MailboxConfig,
+    /// How many senders there are.
+    pub(super) senders: AtomicUsize,
     state: Mutex<State<T>>,
 }
 
@@ -16,33 +18,59 @@ pub(super) struct Shared<T> {
 pub(super) struct Afterwards<T> {
     /// The first to wake: there is one at most, nearly always.
     wake: Option<Waker>,
-    wake_more: Vec<Waker>,
+    /// The first to drop: one that makes room for another of its size is the
+    /// only one.
+    drop: Option<T>,
+    more: Option<Box<More<T>>>,
+}
+
+/// What there is beside that.
+struct More<T> {
+    wake: Vec<Waker>,
     drop: Vec<T>,
-    drop_all: Option<Box<FairQueue<T>>>,
+    drop_all: Option<FairQueue<T>>,
 }
 
 // === impl Shared ===
 
 impl<T> Shared<T> {
+    /// An empty mailbox with one sender.
     pub(super) fn new(config: MailboxConfig) -> Self {
         Self {
             config,
+            senders: AtomicUsize::new(1),
             state: Mutex::new(State::new(config)),
         }
     }
 
+    /// The lock, for what leaves nothing for afterwards.
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock()
+    }
+
     /// Runs `act` under the lock, and then what it leaves for afterwards.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut State<T>, &mut Afterwards<T>) -> R) -> R {
+        Self::go_on(self.lock(), act)
+    }
+
+    /// The same for one who has the lock already.
+    pub(super) fn go_on<R>(
+        mut state: MutexGuard<'_, State<T>>,
+        act: impl FnOnce(&mut State<T>, &mut Afterwards<T>) -> R,
+    ) -> R {
         let mut afterwards = Afterwards {
             wake: None,
-            wake_more: Vec::new(),
-            drop: Vec::new(),
-            drop_all: None,
+            drop: None,
+            more: None,
         };
-        let result = act(&mut self.state.lock(), &mut afterwards);
-        if let Some(first) = afterwards.wake.take() {
+        let result = act(&mut state, &mut afterwards);
+        drop(state);
+        if let Some(first) = afterwards.wake {
             first.wake();
-            afterwards.wake_more.drain(..).for_each(Waker::wake);
+        }
+        if let Some(more) = afterwards.more {
+            more.wake.into_iter().for_each(Waker::wake);
         }
         result
     }
@@ -59,23 +87,37 @@ impl<T> fmt::Debug for Shared<T> {
 // === impl Afterwards ===
 
 impl<T> Afterwards<T> {
-    /// Wakes these.
-    pub(super) fn wake(&mut self, wakers: impl IntoIterator<Item = Waker>) {
-        for waker in wakers {
+    /// Wakes this one, if there is one.
+    #[inline]
+    pub(super) fn wake(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
             match self.wake {
                 None => self.wake = Some(waker),
-                Some(_) => self.wake_more.push(waker),
+                Some(_) => self.more().wake.push(waker),
             }
         }
     }
 
     /// Drops an item.
     pub(super) fn drop(&mut self, item: T) {
-        self.drop.push(item);
+        match self.drop {
+            None => self.drop = Some(item),
+            Some(_) => self.more().drop.push(item),
+        }
     }
 
     /// Drops a whole queue.
     pub(super) fn drop_all(&mut self, queue: FairQueue<T>) {
-        self.drop_all = Some(Box::new(queue));
+        self.more().drop_all = Some(queue);
+    }
+
+    fn more(&mut self) -> &mut More<T> {
+        self.more.get_or_insert_with(|| {
+            Box::new(More {
+                wake: Vec::new(),
+                drop: Vec::new(),
+                drop_all: None,
+            })
+        })
     }
 }

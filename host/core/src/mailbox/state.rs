@@ -4,10 +4,9 @@
 use std::{fmt, mem, task::Waker};
 
 use super::{
-    FairQueue, Losses, MailboxConfig, NoRoom, Overflow, Pushed, Received, Stats, Tally,
+    FairQueue, Item, Losses, MailboxConfig, NoRoom, Overflow, Pushed, Received, Stats, Tally,
     TryRecvError, line::Line, shared::Afterwards,
 };
-use crate::types::Principal;
 
 /// What a mailbox holds.
 #[derive(Debug)]
@@ -20,7 +19,6 @@ pub(super) struct State<T> {
     line: Line,
     /// What is lost and the receiver does not know of yet.
     untold: Tally,
-    pushed: Tally,
     delivered: Tally,
     lost: Losses,
     closed: Option<CloseReason>,
@@ -55,7 +53,6 @@ impl<T> State<T> {
             reserved: Reserved::default(),
             line: Line::default(),
             untold: Tally::default(),
-            pushed: Tally::default(),
             delivered: Tally::default(),
             lost: Losses::default(),
             closed: None,
@@ -65,26 +62,6 @@ impl<T> State<T> {
 
     // What publishers do.
 
-    /// Takes an item in, or does with it what the policy says. `held` is the
-    /// room that was reserved for it.
-    pub(super) fn push(
-        &mut self,
-        principal: Option<&Principal>,
-        bytes: usize,
-        item: T,
-        held: Option<usize>,
-        afterwards: &mut Afterwards<T>,
-    ) -> Pushed {
-        if let Some(held) = held {
-            self.give_back(held);
-        }
-        let pushed = self.take_in(principal, bytes.max(1), item, held.is_some(), afterwards);
-        if held.is_some() {
-            self.call_next(afterwards);
-        }
-        pushed
-    }
-
     /// Whether twice the budget is queued: what nobody reserved room for is
     /// lost from then on, so that a consumer that never receives does not fill
     /// the memory.
@@ -93,60 +70,12 @@ impl<T> State<T> {
             || self.queue.len() >= self.config.max_items.get().saturating_mul(2)
     }
 
-    fn take_in(
-        &mut self,
-        principal: Option<&Principal>,
-        bytes: usize,
-        item: T,
-        is_reserved: bool,
-        afterwards: &mut Afterwards<T>,
-    ) -> Pushed {
-        if self.closed.is_some() {
-            afterwards.drop(item);
-            return Pushed::Closed;
-        }
-        let size = Tally::one(bytes);
-        self.pushed += size;
-        afterwards.wake(self.receiver.take());
-        let (cause, lost) = if bytes > self.config.max_bytes.get() {
-            (&mut self.lost.too_large, Pushed::TooLarge)
-        } else if self.has_room(bytes) {
-            self.queue.push(principal, bytes, item);
-            return Pushed::Queued;
-        } else {
-            match self.config.overflow {
-                Overflow::Block if !is_reserved && self.is_swamped() => {
-                    (&mut self.lost.dropped_newest, Pushed::DroppedNewest)
-                }
-                Overflow::Block => {
-                    self.queue.push(principal, bytes, item);
-                    return Pushed::Queued;
-                }
-                Overflow::DropOldest => {
-                    let lost = self.make_room(bytes, afterwards);
-                    self.queue.push(principal, bytes, item);
-                    return Pushed::DroppedOldest { lost };
-                }
-                Overflow::DropNewest => (&mut self.lost.dropped_newest, Pushed::DroppedNewest),
-                Overflow::Close => {
-                    self.closed = Some(CloseReason::Lagged);
-                    (&mut self.lost.lagged, Pushed::Lagged)
-                }
-            }
-        };
-        *cause += size;
-        self.untold += size;
-        afterwards.drop(item);
-        lost
-    }
-
     /// Counts an item as lost that waited for room and will not be pushed any
     /// more. `false` if nothing is counted, as the mailbox is closed.
     pub(super) fn give_up(&mut self, bytes: usize, afterwards: &mut Afterwards<T>) -> bool {
         let is_open = self.closed.is_none();
         if is_open {
             let size = Tally::one(bytes);
-            self.pushed += size;
             self.lost.given_up += size;
             self.untold += size;
             afterwards.wake(self.receiver.take());
@@ -207,12 +136,24 @@ impl<T> State<T> {
 
     // What the receiver does.
 
+    /// The next of the stream, if that is an item and nothing else is to be
+    /// done.
+    #[inline]
+    pub(super) fn next_at_once(&mut self) -> Option<T> {
+        if self.untold.items > 0 || !self.line.is_empty() {
+            return None;
+        }
+        let next = self.queue.pop()?;
+        self.delivered += Tally::one(next.bytes);
+        Some(next.item)
+    }
+
     /// The next of the stream: what was lost, or else an item.
     pub(super) fn next(
         &mut self,
         afterwards: &mut Afterwards<T>,
     ) -> Result<Received<T>, TryRecvError> {
-        if !self.untold.is_zero() {
+        if self.untold.items > 0 {
             let Tally { items, bytes } = mem::take(&mut self.untold);
             return Ok(Received::Lost { items, bytes });
         }
@@ -241,7 +182,9 @@ impl<T> State<T> {
     pub(super) fn close(&mut self, reason: CloseReason, afterwards: &mut Afterwards<T>) {
         self.closed.get_or_insert(reason);
         afterwards.wake(self.receiver.take());
-        afterwards.wake(self.line.call_all());
+        self.line
+            .call_all()
+            .for_each(|waker| afterwards.wake(Some(waker)));
     }
 
     /// Throws away what is queued.
@@ -266,11 +209,13 @@ impl<T> State<T> {
     }
 
     pub(super) fn stats(&self) -> Stats {
+        let queued = Tally::of(self.queue.len(), self.queue.bytes());
         Stats {
-            pushed: self.pushed,
+            // Nothing else ever becomes of an item.
+            pushed: self.delivered + self.lost.total() + queued,
             delivered: self.delivered,
             lost: self.lost,
-            queued: Tally::of(self.queue.len(), self.queue.bytes()),
+            queued,
             reserved: Tally::of(self.reserved.items, self.reserved.bytes),
             principals: self.queue.principals(),
             waiting: self.line.len(),
@@ -278,6 +223,7 @@ impl<T> State<T> {
         }
     }
 
+    #[inline]
     fn has_room(&self, bytes: usize) -> bool {
         let (items, held) = self.held();
         items < self.config.max_items.get()
@@ -285,6 +231,7 @@ impl<T> State<T> {
     }
 
     /// Items and bytes, queued and reserved.
+    #[inline]
     fn held(&self) -> (usize, usize) {
         let Reserved { items, bytes } = self.reserved;
         (
@@ -298,6 +245,7 @@ impl<T> State<T> {
         self.reserved.bytes = self.reserved.bytes.saturating_sub(held);
     }
 
+    #[inline]
     fn call_next(&mut self, afterwards: &mut Afterwards<T>) {
         if self
             .line
@@ -306,6 +254,87 @@ impl<T> State<T> {
         {
             afterwards.wake(self.line.call_first());
         }
+    }
+}
+
+impl<T: Item> State<T> {
+    /// Takes an item in if that is all there is to do; else it is handed back.
+    #[inline]
+    pub(super) fn push_at_once(&mut self, bytes: usize, item: T) -> Result<(), T> {
+        let bytes = bytes.max(1);
+        if self.closed.is_none() && self.receiver.is_none() && self.has_room(bytes) {
+            self.queue.push(bytes, item);
+            Ok(())
+        } else {
+            Err(item)
+        }
+    }
+
+    /// Takes an item in, or does with it what the policy says. `held` is the
+    /// room that was reserved for it.
+    pub(super) fn push(
+        &mut self,
+        bytes: usize,
+        item: T,
+        held: Option<usize>,
+        afterwards: &mut Afterwards<T>,
+    ) -> Pushed {
+        if let Some(held) = held {
+            self.give_back(held);
+        }
+        let bytes = bytes.max(1);
+        let pushed = if self.closed.is_some() {
+            afterwards.drop(item);
+            Pushed::Closed
+        } else {
+            afterwards.wake(self.receiver.take());
+            if self.has_room(bytes) {
+                self.queue.push(bytes, item);
+                Pushed::Queued
+            } else {
+                self.overflow(bytes, item, held.is_some(), afterwards)
+            }
+        };
+        if held.is_some() {
+            self.call_next(afterwards);
+        }
+        pushed
+    }
+
+    /// Does what the policy says with an item for which there is no room.
+    fn overflow(
+        &mut self,
+        bytes: usize,
+        item: T,
+        is_reserved: bool,
+        afterwards: &mut Afterwards<T>,
+    ) -> Pushed {
+        let is_too_large = bytes > self.config.max_bytes.get();
+        let (cause, lost) = match self.config.overflow {
+            _ if is_too_large => (&mut self.lost.too_large, Pushed::TooLarge),
+            Overflow::Block if !is_reserved && self.is_swamped() => {
+                (&mut self.lost.dropped_newest, Pushed::DroppedNewest)
+            }
+            Overflow::Block => {
+                self.queue.push(bytes, item);
+                return Pushed::Queued;
+            }
+            Overflow::DropOldest => {
+                let lost = self.make_room(bytes, afterwards);
+                self.queue.push(bytes, item);
+                return Pushed::DroppedOldest { lost };
+            }
+            Overflow::DropNewest => (&mut self.lost.dropped_newest, Pushed::DroppedNewest),
+            Overflow::Close => {
+                self.closed = Some(CloseReason::Lagged);
+                (&mut self.lost.lagged, Pushed::Lagged)
+            }
+        };
+        let size = Tally::one(bytes);
+        *cause += size;
+        self.untold += size;
+        afterwards.drop(item);
+        lost
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::Category;
 use crate::{
     hook::HookError,
-    mailbox::Tally,
+    mailbox::{Item, Tally},
     types::{ENVELOPE_BYTES, Event, Principal},
 };
 
@@ -165,14 +165,6 @@ impl Record {
         }
     }
 
-    /// Whose it is, for the fairness of an observer's queue.
-    pub(super) fn principal(&self) -> Option<&Principal> {
-        match self {
-            Self::Audit(Audit::Quarantine { principal, .. }) => principal.as_ref(),
-            other => other.event().and_then(|event| event.principal.as_ref()),
-        }
-    }
-
     /// What it counts against a budget of bytes: all that it keeps alive.
     pub(super) fn size(&self) -> usize {
         let event = self.event().map_or(0, |event| event.size(&event.payload));
@@ -183,5 +175,14 @@ impl Record {
             _ => 0,
         };
         ENVELOPE_BYTES + event + text
+    }
+}
+
+impl Item for Record {
+    fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Audit(Audit::Quarantine { principal, .. }) => principal.as_ref(),
+            other => other.event().and_then(|event| event.principal.as_ref()),
+        }
     }
 }

@@ -78,7 +78,7 @@ impl Observers {
         let bytes = record.size();
         for sink in self.sinks.load().iter() {
             if sink.categories.contains(category) {
-                let pushed = sink.sender.push(record.principal(), bytes, record.clone());
+                let pushed = sink.sender.push(bytes, record.clone());
                 let lost = pushed.lost(bytes);
                 if !lost.total().is_zero() {
                     losses.push((sink.name.clone(), lost));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::types::Event;
+use crate::{
+    mailbox::Item,
+    types::{Event, Principal},
+};
 
 /// An event as a subscriber gets it, shared by all who do.
 #[derive(Clone, Debug)]
@@ -25,5 +28,11 @@ impl Message {
         let is_same = self.payload.as_ptr() == published.as_ptr();
         let replaced = if is_same { 0 } else { self.payload.len() };
         self.event.size(published) + replaced
+    }
+}
+
+impl Item for Arc<Message> {
+    fn principal(&self) -> Option<&Principal> {
+        self.event.principal.as_ref()
     }
 }

@@ -79,20 +79,21 @@ impl Subscriber {
         self.lanes.as_ref()
     }
 
+    /// Pushes to its queue.
+    pub(crate) fn sender(&self) -> &Sender<Arc<Message>> {
+        &self.sender
+    }
+
     /// Queues a message, or not. Never blocks.
     pub(crate) fn push(&self, message: &Arc<Message>, bytes: usize) -> Pushed {
-        let principal = message.event.principal.as_ref();
-        self.sender.push(principal, bytes, message.clone())
+        self.sender.push(bytes, message.clone())
     }
 
     /// Queues a message as soon as there is room; at once where nobody waits
     /// for room.
     pub(crate) async fn send(&self, message: &Arc<Message>, bytes: usize) -> Pushed {
-        let principal = message.event.principal.as_ref();
         match self.sender.reserve(bytes).await {
-            Ok(Some(room)) => self
-                .sender
-                .push_reserved(room, principal, bytes, message.clone()),
+            Ok(Some(room)) => self.sender.push_reserved(room, bytes, message.clone()),
             // It needs none, or never fits, and is then counted as lost there.
             Ok(None) | Err(_) => self.push(message, bytes),
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dispatch::audience::Audience;
-use crate::subscribe::Subscriber;
+use crate::subscribe::{Message, Subscriber};
 use crate::types::Kind;
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -117,6 +117,21 @@ proptest! {
             let want: Vec<_> = all.iter().filter(|s| s.wants(&facts) && s.lanes().is_some()).map(|s| s.id()).collect();
             prop_assert_eq!(&waited, &want);
             prop_assert!(audience.is_waited_for() || waited.is_empty());
+
+            let event = draft.into_event(0);
+            let message = Arc::new(Message { payload: event.payload.clone(), event: event.clone() });
+            let bytes = message.size();
+            let handed_out = audience.hand_out(message, bytes, |_, lost| panic!("{lost:?}"));
+            let mut got = 0;
+            for (subscriber, receiver) in all.iter().zip(&mut kept) {
+                let received = receiver.try_recv().is_ok();
+                let wants = subscriber.wants(&event.facts()) && subscriber.lanes().is_none();
+                prop_assert_eq!(received, wants);
+                prop_assert!(receiver.try_recv().is_err(), "once");
+                got += u64::from(received);
+            }
+            prop_assert_eq!(handed_out, got);
+            prop_assert_eq!(Arc::strong_count(&event), 1, "nobody keeps it");
         }
     }
 }

@@ -166,11 +166,6 @@ impl Rounds {
         self.now.min(last).saturating_sub(account.since)
     }
 
-    /// The same for the only item there is, when its turn has come.
-    pub(super) fn in_vain_alone(&self, bytes: usize) -> u64 {
-        (bytes as u64).div_ceil(self.quantum) - 1
-    }
-
     /// The first round, of this and those to come, whose credit is enough for
     /// so many bytes more than were served.
     fn due(&self, served: u64, bytes: usize) -> u64 {

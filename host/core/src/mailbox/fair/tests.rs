@@ -1,10 +1,15 @@
 //! The fair queue against a model, and against what fairness promises.
 
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    crowd::{KEPT_CAPACITY, MOST_AHEAD},
+    rounds::Rounds,
+    *,
+};
+use crate::mailbox::tests::owned::Owned;
 
 /// Deficit round-robin with newcomers first in its own words: rounds are
 /// walked through one by one, and everything is found by a scan.
@@ -31,6 +36,10 @@ struct NaiveFlow {
     /// Rounds in vain since it was last served or lost its head.
     in_vain: u64,
 }
+
+/// A queue of plain items.
+#[derive(Debug)]
+struct Queue<T>(FairQueue<Owned<T>>);
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -162,27 +171,58 @@ impl Naive {
     }
 }
 
+impl<T> Queue<T> {
+    fn push(&mut self, principal: Option<&Principal>, bytes: usize, item: T) {
+        self.0.push(bytes, Owned::new(principal, item));
+    }
+
+    fn pop(&mut self) -> Option<Taken<T>> {
+        self.0.pop().map(Owned::taken)
+    }
+
+    fn drop_oldest(&mut self) -> Option<Taken<T>> {
+        self.0.drop_oldest().map(Owned::taken)
+    }
+
+    fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+}
+
+impl<T> Deref for Queue<T> {
+    type Target = FairQueue<Owned<T>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Queue<T> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
 fn principals(numbers: Range<usize>) -> Vec<Option<Principal>> {
     numbers
         .map(|n| (n > 0).then(|| Principal::new(&format!("p{n}")).unwrap()))
         .collect()
 }
 
-fn queue<T>() -> FairQueue<T> {
-    FairQueue::new(Quantum::MIN)
+fn queue<T>() -> Queue<T> {
+    Queue(FairQueue::new(Quantum::MIN))
 }
 
 /// One in which newcomers get so many quanta ahead of the others in a round.
-fn queue_with<T>(most_ahead: u64) -> FairQueue<T> {
-    FairQueue {
-        rounds: Rounds::new(Quantum::MIN, most_ahead),
-        ..queue()
-    }
+fn queue_with<T>(most_ahead: u64) -> Queue<T> {
+    let mut queue = queue();
+    queue.crowd.rounds = Rounds::new(Quantum::MIN, most_ahead);
+    queue
 }
 
 /// How many principals have an entry.
-fn known<T>(queue: &FairQueue<T>) -> usize {
-    queue.flows.len() + usize::from(queue.alone.is_some())
+fn known<T>(queue: &Queue<T>) -> usize {
+    queue.crowd.flows.len() + usize::from(queue.alone.is_some())
 }
 
 fn out(taken: Option<Taken<u64>>) -> Out {
@@ -244,8 +284,8 @@ proptest! {
             prop_assert_eq!(queue.principals(), naive.active().count());
             prop_assert_eq!(queue.starved_rounds(), in_vain);
             prop_assert_eq!(known(&queue), naive.flows.len());
-            prop_assert!(queue.idle.len() <= queue.flows.len());
-            prop_assert!(queue.ages.len() <= 2 * queue.len() + KEPT_CAPACITY);
+            prop_assert!(queue.crowd.idle.len() <= queue.crowd.flows.len());
+            prop_assert!(queue.crowd.ages.len() <= 2 * queue.len() + KEPT_CAPACITY);
         }
     }
 
@@ -350,7 +390,10 @@ fn one_with_a_backlog_has_its_turns_whoever_else_comes() {
         }
         // Those who come too late for this round have a turn in the next.
         assert!(between <= most + turns, "{between} after {turns} turns");
-        assert!(queue.flows.len() <= 2 * (most + turns), "nobody is kept");
+        assert!(
+            queue.crowd.flows.len() <= 2 * (most + turns),
+            "nobody is kept"
+        );
     }
     assert!(turns >= 15, "{turns}");
 }
@@ -440,15 +483,15 @@ fn one_without_items_is_forgotten_when_the_round_is_over() {
         queue.push(name.as_ref(), 1, 0);
         queue.pop();
     }
-    assert_eq!((queue.principals(), queue.flows.len()), (1, 1001));
-    assert!(queue.ages.len() <= 2 * queue.len() + KEPT_CAPACITY);
+    assert_eq!((queue.principals(), queue.crowd.flows.len()), (1, 1001));
+    assert!(queue.crowd.ages.len() <= 2 * queue.len() + KEPT_CAPACITY);
     for _ in 0..3 {
         queue.pop();
     }
-    assert_eq!(queue.flows.len(), 1001, "the round is not over");
+    assert_eq!(queue.crowd.flows.len(), 1001, "the round is not over");
     queue.pop();
-    assert_eq!(queue.flows.len(), 1);
-    assert!(queue.idle.is_empty() && queue.flows.capacity() <= KEPT_CAPACITY);
+    assert_eq!(queue.crowd.flows.len(), 1);
+    assert!(queue.crowd.idle.is_empty() && queue.crowd.flows.capacity() <= KEPT_CAPACITY);
 
     queue.push(names[1].as_ref(), 1, 0);
     while queue.pop().is_some() {}
@@ -465,7 +508,7 @@ fn one_who_was_served_nothing_is_not_remembered() {
         queue.drop_oldest();
         assert_eq!((known(&queue), queue.principals()), (1, 1));
     }
-    assert!(queue.ages.len() <= 2 + KEPT_CAPACITY && queue.idle.is_empty());
+    assert!(queue.crowd.ages.len() <= 2 + KEPT_CAPACITY && queue.crowd.idle.is_empty());
 }
 
 #[test]
@@ -512,14 +555,14 @@ fn principals_that_are_gone_leave_no_memory() {
             };
         }
         if round == 0 {
-            assert!(queue.flows.capacity() <= KEPT_CAPACITY);
+            assert!(queue.crowd.flows.capacity() <= KEPT_CAPACITY);
         }
     }
     assert_eq!((queue.len(), queue.principals()), (1, 1));
     queue.pop();
-    assert!(queue.flows.capacity() <= KEPT_CAPACITY);
-    assert!(queue.idle.capacity() <= KEPT_CAPACITY);
-    assert!(queue.ages.capacity() <= KEPT_CAPACITY);
+    assert!(queue.crowd.flows.capacity() <= KEPT_CAPACITY);
+    assert!(queue.crowd.idle.capacity() <= KEPT_CAPACITY);
+    assert!(queue.crowd.ages.capacity() <= KEPT_CAPACITY);
 
     // The one whose items are left had many in its time.
     let kept = principals(100_000..100_001).remove(0);
@@ -529,9 +572,9 @@ fn principals_that_are_gone_leave_no_memory() {
     while queue.len() > 1 {
         queue.drop_oldest();
     }
-    let flow = queue.flows.iter().next().unwrap();
+    let flow = queue.crowd.flows.iter().next().unwrap();
     assert!(flow.rest.capacity() <= KEPT_CAPACITY);
-    assert!(queue.ages.capacity() <= 4 * KEPT_CAPACITY);
+    assert!(queue.crowd.ages.capacity() <= 4 * KEPT_CAPACITY);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod line;
+pub(super) mod owned;
 mod policies;
 #[cfg(shuttle)]
 mod schedules;
@@ -17,6 +18,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use self::owned::{Receiver, Reservation, Sender, Turn, mailbox};
 use super::*;
 use crate::types::Principal;
 
@@ -45,11 +47,6 @@ fn lost<T>(items: u64, bytes: u64) -> Received<T> {
 
 fn tally(items: u64, bytes: u64) -> Tally {
     Tally { items, bytes }
-}
-
-/// Whether every item pushed is accounted for.
-fn adds_up(stats: &Stats) -> bool {
-    stats.pushed == stats.delivered + stats.lost.total() + stats.queued
 }
 
 /// A future that is polled by hand, and counts how often it was woken.

@@ -75,7 +75,8 @@ async fn publishers_that_need_room_in_several_mailboxes_all_get_through() {
     publishers.join_all().await;
     let mut counts = Vec::new();
     for (count, stats) in consumers.join_all().await {
-        assert!(stats.lost.total().is_zero() && adds_up(&stats), "{stats:?}");
+        assert!(stats.lost.total().is_zero(), "{stats:?}");
+        assert_eq!(stats.pushed.items, count);
         assert_eq!(stats.reserved, Tally::default());
         counts.push(count);
     }
@@ -142,7 +143,7 @@ fn threads_that_push_at_once_lose_nothing_unseen() {
         stats
     });
     assert_eq!(stats.pushed.items, THREADS * ITEMS);
-    assert!(adds_up(&stats) && stats.queued.is_zero(), "{stats:?}");
+    assert!(stats.queued.is_zero(), "{stats:?}");
 }
 
 #[test]
