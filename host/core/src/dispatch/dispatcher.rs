@@ -458,7 +458,6 @@ impl Dispatcher {
         }
         if announces {
             tickets.announce(Delivery {
-                shared: tickets.home().seat().clone(),
                 route: route.clone(),
                 message: Arc::new(Message {
                     event: event.clone(),
@@ -475,7 +474,7 @@ impl Dispatcher {
     fn let_go(&self, running: Running) {
         if running.is_immediate() {
             // A task would cost more than the event.
-            let _outcome = unconstrained(running.run()).now_or_never();
+            let _outcome = unconstrained(running.run_at_once()).now_or_never();
             return;
         }
         self.shared.tasks.spawn(async move {

@@ -226,18 +226,21 @@ impl Work {
             event,
         });
         let bytes = message.size();
-        let delivery = Delivery {
-            shared: self.tickets.home().seat().clone(),
+        let delivery = |message| Delivery {
             route: route.clone(),
-            message: message.clone(),
+            message,
             view: View::Admitted,
         };
+        if !audience.is_waited_for() {
+            return self.tickets.finish(delivery(message), bytes as u64);
+        }
         let waited_for = audience.waited_for(message.event.facts());
         let waited_for: Vec<_> = waited_for.map(|(subscriber, _)| subscriber).collect();
         if waited_for.is_empty() {
-            return self.tickets.finish(delivery, bytes as u64);
+            return self.tickets.finish(delivery(message), bytes as u64);
         }
-        self.tickets.deliver(delivery, bytes as u64);
+        self.tickets
+            .deliver(delivery(message.clone()), bytes as u64);
         // Its chain is at its end, whoever is waited for here.
         let first = route.chain.lane_count();
         (0..first).for_each(|lane| self.tickets.release(lane));

@@ -10,7 +10,7 @@ use crate::lane::{Home, Lanes};
 
 /// A thread's reference to what the parts of a dispatcher share: events that
 /// begin on different threads count different references.
-pub(super) type Seat = Arc<CachePadded<Arc<Shared>>>;
+type Seat = Arc<CachePadded<Arc<Shared>>>;
 
 /// The reference that each thread has.
 #[derive(Debug)]
@@ -63,10 +63,6 @@ impl Deref for Seats {
 // === impl Stay ===
 
 impl Stay {
-    pub(super) fn seat(&self) -> &Seat {
-        &self.seat
-    }
-
     /// An event is taken in.
     pub(super) fn begin(&mut self) {
         self.is_undecided = true;
@@ -91,6 +87,15 @@ impl Home for Stay {
 
     fn lanes(&self) -> &Lanes<Delivery> {
         &self.lanes
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        let Delivery {
+            route,
+            message,
+            view,
+        } = delivery;
+        self.hand_out(&route, message, view);
     }
 }
 

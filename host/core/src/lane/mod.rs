@@ -44,10 +44,3 @@ pub use self::{
     table::{LaneConfig, Lanes, Visit},
     ticket::{LaneTicket, Tickets},
 };
-
-/// What leaves an outbox when its turn has come.
-pub trait Deliver: Send {
-    /// Hands it to whoever wants it. Must not block: later events of the same
-    /// principal wait behind it.
-    fn deliver(self);
-}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Deliver, Home, Lanes, RoomUse,
+    Home, Lanes, RoomUse,
     outbox::{Batch, Number},
     queue::Queue,
     shard::{Common, Shard, Wakers},
@@ -80,8 +80,8 @@ pub(super) struct Ticket {
 }
 
 /// Lets somebody else hand out if this one panics.
-struct HandingOut<'a, D: Deliver> {
-    lanes: &'a Lanes<D>,
+struct HandingOut<'a, H: Home> {
+    home: &'a H,
     at: At,
     which: Which,
 }
@@ -175,7 +175,7 @@ impl<H: Home> Tickets<H> {
     /// is.
     pub fn announce(&mut self, announcement: H::Delivery) {
         let (Some(at), Some(number)) = (self.at, self.held.announcement.take()) else {
-            return announcement.deliver();
+            return self.home.deliver(announcement);
         };
         let ready = Ready {
             delivery: announcement,
@@ -185,7 +185,7 @@ impl<H: Home> Tickets<H> {
         let leaving = lanes.with(at, |shard, tenant, wakers| {
             shard.fill(tenant, place, Some(ready), &lanes.room, wakers)
         });
-        hand_out(lanes, at, Which::Announced, leaving);
+        hand_out(&self.home, at, Which::Announced, leaving);
     }
 
     /// Delivers when every earlier event of the principal that took a place in
@@ -203,7 +203,7 @@ impl<H: Home> Tickets<H> {
 
     fn fill(&mut self, delivery: H::Delivery, bytes: u64, ends: bool) {
         let (Some(at), Some(number)) = (self.at, self.held.delivery.take()) else {
-            return delivery.deliver();
+            return self.home.deliver(delivery);
         };
         let Self { home, held, .. } = self;
         let lanes = home.lanes();
@@ -224,7 +224,7 @@ impl<H: Home> Tickets<H> {
         self.bytes = now;
         self.settled = ends;
         self.delivered = Some(number);
-        hand_out(lanes, at, Which::Admitted, leaving);
+        hand_out(&self.home, at, Which::Admitted, leaving);
     }
 
     /// Takes the ticket number `index` out, to be waited for and given back by
@@ -262,7 +262,7 @@ impl<H: Home> Drop for Tickets<H> {
             let leaving = lanes.with(at, |shard, tenant, wakers| {
                 shard.fill(tenant, place, None, room, wakers)
             });
-            hand_out(lanes, at, Which::Announced, leaving);
+            hand_out(&self.home, at, Which::Announced, leaving);
         }
         if self.settled {
             return;
@@ -283,7 +283,7 @@ impl<H: Home> Drop for Tickets<H> {
             Some(shard.fill(tenant, place, None, room, wakers))
         });
         if let Some(leaving) = leaving {
-            hand_out(lanes, at, Which::Admitted, leaving);
+            hand_out(&self.home, at, Which::Admitted, leaving);
         }
     }
 }
@@ -356,13 +356,13 @@ impl Ticket {
         self.shared.map(|shared| shared as usize)
     }
 
-    async fn turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At) {
+    async fn turn<D>(&self, lanes: &Lanes<D>, at: At) {
         if !self.is_first {
             poll_fn(|cx| self.poll_turn(lanes, at, cx)).await;
         }
     }
 
-    fn poll_turn<D: Deliver>(&self, lanes: &Lanes<D>, at: At, cx: &Context<'_>) -> Poll<()> {
+    fn poll_turn<D>(&self, lanes: &Lanes<D>, at: At, cx: &Context<'_>) -> Poll<()> {
         let (shard, lane) = match self.shared() {
             Some(shared) => (&lanes.shared, shared),
             None => (lanes.shard(at.shard()), self.lane()),
@@ -376,21 +376,22 @@ impl Ticket {
 
 // === impl HandingOut ===
 
-impl<D: Deliver> HandingOut<'_, D> {
+impl<H: Home> HandingOut<'_, H> {
     /// Takes what leaves next.
-    fn next(self) -> Batch<Ready<D>> {
-        let leaving = self.lanes.with(self.at, |shard, tenant, wakers| {
-            shard.go_on(tenant, self.which, &self.lanes.room, wakers)
+    fn next(self) -> Batch<Ready<H::Delivery>> {
+        let lanes = self.home.lanes();
+        let leaving = lanes.with(self.at, |shard, tenant, wakers| {
+            shard.go_on(tenant, self.which, &lanes.room, wakers)
         });
         mem::forget(self);
         leaving
     }
 }
 
-impl<D: Deliver> Drop for HandingOut<'_, D> {
+impl<H: Home> Drop for HandingOut<'_, H> {
     fn drop(&mut self) {
         let which = self.which;
-        self.lanes.with(self.at, |shard, tenant, _| {
+        self.home.lanes().with(self.at, |shard, tenant, _| {
             shard.queues(tenant).of(which).end();
         });
     }
@@ -398,11 +399,11 @@ impl<D: Deliver> Drop for HandingOut<'_, D> {
 
 /// Delivers what has left an outbox, and then what may leave next, until that
 /// is nothing.
-fn hand_out<D: Deliver>(lanes: &Lanes<D>, at: At, which: Which, mut leaving: Batch<Ready<D>>) {
+fn hand_out<H: Home>(home: &H, at: At, which: Which, mut leaving: Batch<Ready<H::Delivery>>) {
     while !leaving.is_empty() {
-        let handing_out = HandingOut { lanes, at, which };
+        let handing_out = HandingOut { home, at, which };
         for Ready { delivery, .. } in leaving {
-            delivery.deliver();
+            home.deliver(delivery);
         }
         leaving = handing_out.next();
     }

@@ -22,6 +22,23 @@ use crate::{sync::Mutex, types::Principal};
 #[derive(Debug)]
 struct Note(Arc<Mutex<Vec<usize>>>, usize);
 
+/// What a test delivers.
+trait Deliver: Send {
+    fn deliver(self);
+}
+
+impl<D: Deliver> Home for Arc<Lanes<D>> {
+    type Delivery = D;
+
+    fn lanes(&self) -> &Lanes<D> {
+        self
+    }
+
+    fn deliver(&self, delivery: D) {
+        delivery.deliver();
+    }
+}
+
 impl Deliver for Note {
     fn deliver(self) {
         self.0.lock().push(self.1);
