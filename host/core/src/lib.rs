@@ -12,7 +12,7 @@ pub mod mailbox;
 pub mod observe;
 pub mod quarantine;
 pub mod session;
-mod striped;
+pub mod striped;
 pub mod subscribe;
 mod sync;
 pub mod text;

@@ -24,7 +24,7 @@ thread_local! {
 /// other's line longer than everything else they do takes. Read, they are
 /// added up.
 #[derive(Debug)]
-pub(crate) struct Striped<T> {
+pub struct Striped<T> {
     /// A power of two of them.
     stripes: Box<[CachePadded<T>]>,
 }
@@ -33,14 +33,14 @@ pub(crate) struct Striped<T> {
 
 impl<T> Striped<T> {
     /// Those of this thread; others may use them too.
-    pub(crate) fn mine(&self) -> &T {
+    pub fn mine(&self) -> &T {
         let index = THREAD.get() & (self.stripes.len() - 1);
         #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
         &self.stripes[index]
     }
 
     /// All of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.stripes.iter().map(|stripe| &**stripe)
     }
 }

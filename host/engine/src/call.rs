@@ -17,7 +17,6 @@ use crate::{
     engine::Engine,
     error::{self, Phase, classify},
     live::{Counted, Live, Places},
-    pool::Owner,
     seats::Seats,
     spec::InstanceMode,
     state::{Shared, State},
@@ -28,7 +27,7 @@ use crate::{
 const MAX_HANDLES: usize = 10_000;
 /// Ticks that a guest may compute before it first gives the thread back; how
 /// long one is, is the setting.
-const FIRST_SLICE: u64 = 10;
+const FIRST_SLICE: u32 = 10;
 
 /// A component that is compiled and checked, and its instances.
 ///
@@ -42,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) number: u64,
     pub(crate) pre: CapsulePre<State>,
     pub(crate) shared: Arc<Shared>,
+    /// Whether it imports anything of WASI.
+    pub(crate) wasi: bool,
     /// How many of the host's places one instance takes.
     pub(crate) places: u32,
     /// The capsule's own places, where its manifest limits them.
@@ -74,15 +75,16 @@ impl Capsule {
     }
 
     async fn answer(&self, call: Call<'_>) -> Result<Verdict, HookError> {
-        let owner = self.owner(&call);
-        let pool = &self.0.engine.0.pool;
-        let kept = match self.mode() {
+        let Parts { engine, number, .. } = &self.0;
+        let pool = &engine.0.pool;
+        let key = match self.mode() {
             InstanceMode::Fresh => None,
-            InstanceMode::Principal | InstanceMode::Shared => pool.take(self.0.number, &owner),
+            InstanceMode::Principal => Some(pool.key(*number, call.event.principal.clone())),
+            InstanceMode::Shared => Some(pool.key(*number, None)),
         };
         // Owned by this future until the guest has answered: whatever ends the
         // future earlier drops the instance.
-        let (mut live, now) = match kept {
+        let (mut live, now) = match key.as_ref().and_then(|key| pool.take(key)) {
             Some(live) => (live, call.started),
             None => (Box::pin(self.make(&call)).await?, Instant::now()),
         };
@@ -96,10 +98,10 @@ impl Capsule {
             .await
             .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
         live.store.data_mut().end();
-        if self.mode() != InstanceMode::Fresh {
-            pool.park(self.0.number, owner, live, now);
+        if let Some(key) = key {
+            pool.park(key, live, now);
             if self.0.seats.as_ref().is_some_and(Seats::wanted) {
-                pool.evict_of(self.0.number);
+                pool.evict_of(*number);
             }
         }
         match answer {
@@ -121,18 +123,14 @@ impl Capsule {
     fn first_slice(&self, now: Instant, deadline: Instant) -> u64 {
         let tick = self.0.engine.0.config.tick;
         let left = deadline.saturating_duration_since(now);
-        let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
-        u64::try_from(ticks).map_or(FIRST_SLICE, |ticks| ticks.clamp(1, FIRST_SLICE))
-    }
-
-    fn owner(&self, call: &Call<'_>) -> Owner {
-        match self.mode() {
-            InstanceMode::Principal => call.event.principal.clone(),
-            InstanceMode::Fresh | InstanceMode::Shared => None,
+        if left >= tick.saturating_mul(FIRST_SLICE) {
+            return FIRST_SLICE.into();
         }
+        let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
+        u64::try_from(ticks).map_or(FIRST_SLICE.into(), |ticks| ticks.max(1))
     }
 
-    async fn make(&self, call: &Call<'_>) -> Result<Live, HookError> {
+    async fn make(&self, call: &Call<'_>) -> Result<Box<Live>, HookError> {
         let deadline = call.deadline;
         let Parts {
             engine,
@@ -149,22 +147,20 @@ impl Capsule {
             })?;
         let state = State::new(shared, &engine.0.pool, deadline);
         let mut store = Store::new(&engine.0.wasmtime, state);
-        store.limiter(|state| &mut state.meter);
+        store.limiter(|state| state);
         store.set_hostcall_fuel(shared.spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
-        store.call_hook(|mut cx, transition| {
-            match transition {
-                CallHook::CallingHost => cx.data_mut().count_host_call(),
-                // Not before: whether it was a tick is known by now.
-                CallHook::ReturningFromHost => cx.data().check_host_calls()?,
-                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
-            }
-            Ok(())
-        });
-        store.epoch_deadline_callback(|mut cx| {
-            // A tick comes to the host as a call that the guest did not make.
-            cx.data_mut().uncount_host_call();
+        if self.0.wasi {
+            // WASI's functions are wasmtime's own, and this the one place that
+            // can end a call behind them. Others do without: it takes longer
+            // than all else that the host does for a call.
+            store.call_hook(|cx, transition| match transition {
+                CallHook::ReturningFromHost => Ok(cx.data().check_host_calls()?),
+                _ => Ok(()),
+            });
+        }
+        store.epoch_deadline_callback(|cx| {
             // The caller drops the future at the deadline; this is for one
             // that is late to do so.
             Ok(if cx.data().overdue() {
@@ -174,11 +170,11 @@ impl Capsule {
             })
         });
         match pre.instantiate_async(&mut store).await {
-            Ok(exports) => Ok(Live {
+            Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
                 _places: places,
-            }),
+            })),
             Err(e) => Err(classify(&e, &store.data().meter, Phase::Instantiate)),
         }
     }

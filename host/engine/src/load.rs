@@ -186,6 +186,7 @@ impl Engine {
             number: engine.pool.register(),
             pre,
             places,
+            wasi: imports::wants_wasi(&engine.wasmtime, &ty),
             seats: spec.limits.max_instances.map(Seats::new),
             live: Arc::new(AtomicUsize::new(0)),
             actions: actions::read(wasm)?,
