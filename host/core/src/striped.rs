@@ -1,4 +1,5 @@
-//! Counts that many threads add to without meeting.
+//! Counts that many threads add to without meeting, and other things of which
+//! each processor has its own.
 
 use std::{
     cell::Cell,
@@ -32,6 +33,20 @@ pub struct Striped<T> {
 // === impl Striped ===
 
 impl<T> Striped<T> {
+    /// What `make` makes, called with 0, 1 and so on.
+    ///
+    /// # Errors
+    ///
+    /// The first of `make`.
+    pub fn try_new<E>(make: impl FnMut(usize) -> Result<T, E>) -> Result<Self, E> {
+        let stripes = (0..count())
+            .map(make)
+            .map(|made| made.map(CachePadded::new));
+        Ok(Self {
+            stripes: stripes.collect::<Result<_, E>>()?,
+        })
+    }
+
     /// Those of this thread; others may use them too.
     pub fn mine(&self) -> &T {
         let index = THREAD.get() & (self.stripes.len() - 1);
@@ -47,12 +62,16 @@ impl<T> Striped<T> {
 
 impl<T: Default> Default for Striped<T> {
     fn default() -> Self {
-        let processors = available_parallelism().map_or(1, usize::from);
-        let count = processors.min(MOST).next_power_of_two();
         Self {
-            stripes: (0..count).map(|_| CachePadded::default()).collect(),
+            stripes: (0..count()).map(|_| CachePadded::default()).collect(),
         }
     }
+}
+
+/// One for each processor.
+fn count() -> usize {
+    let processors = available_parallelism().map_or(1, usize::from);
+    processors.min(MOST).next_power_of_two()
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -75,5 +94,12 @@ mod tests {
         });
         let sum: u64 = counts.iter().map(|c| c.load(Ordering::Relaxed)).sum();
         assert_eq!(sum, 4000);
+    }
+
+    #[test]
+    fn what_each_processor_has_is_made_for_it_or_not_at_all() {
+        let made = Striped::try_new(Ok::<_, ()>).unwrap();
+        assert!(made.iter().copied().eq(0..count()));
+        assert_eq!(Striped::<usize>::try_new(Err).unwrap_err(), 0);
     }
 }

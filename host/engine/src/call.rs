@@ -2,24 +2,28 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
 };
 
-use capsule_core::hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict};
+use capsule_core::{
+    hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict},
+    striped::Striped,
+};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use crate::{
-    bindings::{CapsulePre, capsule::host::types},
+    bindings::capsule::host::types,
     engine::Engine,
     error::{self, Phase, classify},
+    home::Home,
     live::{Counted, Live, Places},
     seats::Seats,
-    spec::InstanceMode,
-    state::{Shared, State},
+    spec::{CapsuleSpec, InstanceMode},
+    state::State,
 };
 
 /// Handles of the component model that one instance may hold at once. No
@@ -39,15 +43,14 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     /// Its number in the pool.
     pub(crate) number: u64,
-    pub(crate) pre: CapsulePre<State>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) spec: CapsuleSpec,
+    pub(crate) homes: Striped<Home>,
     /// Whether it imports anything of WASI.
     pub(crate) wasi: bool,
     /// How many of the host's places one instance takes.
     pub(crate) places: u32,
     /// The capsule's own places, where its manifest limits them.
     pub(crate) seats: Option<Seats>,
-    pub(crate) live: Arc<AtomicUsize>,
     pub(crate) actions: Option<Vec<String>>,
 }
 
@@ -60,12 +63,13 @@ impl Capsule {
 
     /// The capsule's id.
     pub fn id(&self) -> &Arc<str> {
-        &self.0.shared.spec.id
+        &self.0.spec.id
     }
 
     /// How many instances are alive, busy or idle.
     pub fn instances(&self) -> usize {
-        self.0.live.load(Ordering::Relaxed)
+        let homes = self.0.homes.iter();
+        homes.map(|home| home.live.load(Ordering::Relaxed)).sum()
     }
 
     /// The actions that the component says it handles, in its order; `None` if
@@ -112,7 +116,7 @@ impl Capsule {
     }
 
     fn mode(&self) -> InstanceMode {
-        self.0.shared.spec.instance
+        self.0.spec.instance
     }
 
     /// How many ticks a guest may compute before it first gives the thread
@@ -134,21 +138,18 @@ impl Capsule {
         let deadline = call.deadline;
         let Parts {
             engine,
-            pre,
-            shared,
+            homes,
+            spec,
             ..
         } = &self.0;
-        let places = timeout_at(deadline, self.take_places())
-            .await
-            .ok()
-            .flatten()
-            .ok_or_else(|| {
-                HookError::new(ErrorKind::Unavailable, "no instance became free in time")
-            })?;
-        let state = State::new(shared, &engine.0.pool, deadline);
+        let home = homes.mine();
+        let places = self.places_until(deadline, home).await.ok_or_else(|| {
+            HookError::new(ErrorKind::Unavailable, "no instance became free in time")
+        })?;
+        let state = State::new(&home.shared, &engine.0.pool, deadline);
         let mut store = Store::new(&engine.0.wasmtime, state);
         store.limiter(|state| state);
-        store.set_hostcall_fuel(shared.spec.limits.result_bytes);
+        store.set_hostcall_fuel(spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
         if self.0.wasi {
@@ -169,7 +170,7 @@ impl Capsule {
                 UpdateDeadline::Yield(1)
             })
         });
-        match pre.instantiate_async(&mut store).await {
+        match home.pre.instantiate_async(&mut store).await {
             Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
@@ -179,9 +180,18 @@ impl Capsule {
         }
     }
 
+    /// A timer is made only where there is none at once.
+    async fn places_until(&self, deadline: Instant, home: &Home) -> Option<Places> {
+        let mut places = pin!(self.take_places(home));
+        match poll_fn(|cx| Poll::Ready(places.as_mut().poll(cx))).await {
+            Poll::Ready(places) => places,
+            Poll::Pending => timeout_at(deadline, places).await.ok().flatten(),
+        }
+    }
+
     /// The capsule's own place first: a capsule at its limit takes none of the
     /// host's while it waits.
-    async fn take_places(&self) -> Option<Places> {
+    async fn take_places(&self, home: &Home) -> Option<Places> {
         let pool = &self.0.engine.0.pool;
         let capsule = match &self.0.seats {
             Some(seats) => Some(seats.take(1, || pool.evict_of(self.0.number)).await?),
@@ -190,7 +200,7 @@ impl Capsule {
         Some(Places {
             _host: pool.seats.take(self.0.places, || pool.evict()).await?,
             _capsule: capsule,
-            _count: Counted::new(&self.0.live),
+            _count: Counted::new(&home.live),
         })
     }
 }
@@ -210,7 +220,7 @@ impl Drop for Capsule {
 impl fmt::Debug for Capsule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Capsule")
-            .field("spec", &self.0.shared.spec)
+            .field("spec", &self.0.spec)
             .field("instances", &self.instances())
             .finish_non_exhaustive()
     }

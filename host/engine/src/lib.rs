@@ -25,6 +25,7 @@ mod compile;
 mod config;
 mod engine;
 mod error;
+mod home;
 mod idle;
 mod imports;
 mod live;

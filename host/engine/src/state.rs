@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What all instances of a capsule read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: CapsuleSpec,
     /// Each key of the configuration, as JSON.

@@ -1,0 +1,50 @@
+//! What the instances of a capsule are made from.
+
+use std::sync::{Arc, atomic::AtomicUsize};
+
+use wasmtime::component::InstancePre;
+
+use crate::{
+    bindings::CapsulePre,
+    cache,
+    engine::Inner,
+    spec::InstanceMode,
+    state::{Shared, State},
+};
+
+/// What instances that are made on one processor have in common. Each counts
+/// its references to it, and threads that count the same wait for each other.
+pub(crate) struct Home {
+    pub(crate) pre: CapsulePre<State>,
+    pub(crate) shared: Arc<Shared>,
+    /// Instances of it that are alive.
+    pub(crate) live: Arc<AtomicUsize>,
+}
+
+// === impl Home ===
+
+impl Home {
+    /// That of processor `nth`, for a component that is `linked`.
+    ///
+    /// Where instances are made for each call, all processors but the first
+    /// have code of their own: an instance then gets memory that the same one
+    /// used last, and has in its caches. Those that are kept share the code.
+    pub(crate) fn new(
+        engine: &Inner,
+        linked: &InstancePre<State>,
+        shared: &Shared,
+        nth: usize,
+    ) -> wasmtime::Result<Self> {
+        let pre = if nth > 0 && shared.spec.instance == InstanceMode::Fresh {
+            let own = cache::copy(&engine.wasmtime, linked.component())?;
+            engine.linker.instantiate_pre(&own)?
+        } else {
+            linked.clone()
+        };
+        Ok(Self {
+            pre: CapsulePre::new(pre)?,
+            shared: Arc::new(shared.clone()),
+            live: Arc::default(),
+        })
+    }
+}
