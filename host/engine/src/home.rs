@@ -12,6 +12,11 @@ use crate::{
     state::{Shared, State},
 };
 
+/// Machine code of which each processor gets its own, in bytes, data included.
+/// No setting: a larger component takes so long to instantiate that it does not
+/// matter, and the copies would take much memory.
+const OWN_CODE_BYTES: usize = 1 << 20;
+
 /// What instances that are made on one processor have in common. Each counts
 /// its references to it, and threads that count the same wait for each other.
 pub(crate) struct Home {
@@ -28,15 +33,19 @@ impl Home {
     ///
     /// Where instances are made for each call, all processors but the first
     /// have code of their own: an instance then gets memory that the same one
-    /// used last, and has in its caches. Those that are kept share the code.
+    /// used last, and has in its caches. Those that are kept share the code,
+    /// and so do large ones.
     pub(crate) fn new(
         engine: &Inner,
         linked: &InstancePre<State>,
         shared: &Shared,
         nth: usize,
     ) -> wasmtime::Result<Self> {
-        let pre = if nth > 0 && shared.spec.instance == InstanceMode::Fresh {
-            let own = cache::copy(&engine.wasmtime, linked.component())?;
+        let component = linked.component();
+        let code = component.image_range();
+        let is_small = code.end.addr() - code.start.addr() <= OWN_CODE_BYTES;
+        let pre = if nth > 0 && is_small && shared.spec.instance == InstanceMode::Fresh {
+            let own = cache::copy(&engine.wasmtime, component)?;
             engine.linker.instantiate_pre(&own)?
         } else {
             linked.clone()
