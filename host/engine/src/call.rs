@@ -78,43 +78,6 @@ impl Capsule {
         self.0.actions.as_deref()
     }
 
-    async fn answer(&self, call: Call<'_>) -> Result<Verdict, HookError> {
-        let Parts { engine, number, .. } = &self.0;
-        let pool = &engine.0.pool;
-        let key = match self.mode() {
-            InstanceMode::Fresh => None,
-            InstanceMode::Principal => Some(pool.key(*number, call.event.principal.clone())),
-            InstanceMode::Shared => Some(pool.key(*number, None)),
-        };
-        // Owned by this future until the guest has answered: whatever ends the
-        // future earlier drops the instance.
-        let (mut live, now) = match key.as_ref().and_then(|key| pool.take(key)) {
-            Some(live) => (live, call.started),
-            None => (Box::pin(self.make(&call)).await?, Instant::now()),
-        };
-        live.store.data_mut().begin(call.event, call.deadline);
-        live.store
-            .set_epoch_deadline(self.first_slice(now, call.deadline));
-        let answer = live
-            .exports
-            .capsule_host_interceptor()
-            .call_hook(&mut live.store, call.action, call.payload)
-            .await
-            .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
-        live.store.data_mut().end();
-        if let Some(key) = key {
-            pool.park(key, live, now);
-            if self.0.seats.as_ref().is_some_and(Seats::wanted) {
-                pool.evict_of(*number);
-            }
-        }
-        match answer {
-            Ok(verdict) => Ok(verdict.into()),
-            // The guest is as well as it was: it has only said no.
-            Err(message) => Err(error::guest(&message)),
-        }
-    }
-
     fn mode(&self) -> InstanceMode {
         self.0.spec.instance
     }
@@ -207,7 +170,44 @@ impl Capsule {
 
 impl Hook for Capsule {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        HookFuture::new(self.answer(call))
+        // Not an async function: its future, which is moved into a box, would
+        // hold the call twice.
+        HookFuture::new(async move {
+            let Parts { engine, number, .. } = &self.0;
+            let pool = &engine.0.pool;
+            let key = match self.mode() {
+                InstanceMode::Fresh => None,
+                InstanceMode::Principal => Some(pool.key(*number, call.event.principal.clone())),
+                InstanceMode::Shared => Some(pool.key(*number, None)),
+            };
+            // Owned by this future until the guest has answered: whatever ends the
+            // future earlier drops the instance.
+            let (mut live, now) = match key.as_ref().and_then(|key| pool.take(key)) {
+                Some(live) => (live, call.started),
+                None => (Box::pin(self.make(&call)).await?, Instant::now()),
+            };
+            live.store.data_mut().begin(call.event, call.deadline);
+            live.store
+                .set_epoch_deadline(self.first_slice(now, call.deadline));
+            let answer = live
+                .exports
+                .capsule_host_interceptor()
+                .call_hook(&mut live.store, call.action, call.payload)
+                .await
+                .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
+            live.store.data_mut().end();
+            if let Some(key) = key {
+                pool.park(key, live, now);
+                if self.0.seats.as_ref().is_some_and(Seats::wanted) {
+                    pool.evict_of(*number);
+                }
+            }
+            match answer {
+                Ok(verdict) => Ok(verdict.into()),
+                // The guest is as well as it was: it has only said no.
+                Err(message) => Err(error::guest(&message)),
+            }
+        })
     }
 }
 
