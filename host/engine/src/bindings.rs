@@ -3,7 +3,10 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "capsule",
-    // The one function that waits.
-    imports: { "capsule:host/bus.trigger": async },
+    // All can end the call, since each counts; one waits.
+    imports: {
+        "capsule:host/bus.trigger": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
 });

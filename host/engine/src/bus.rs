@@ -23,9 +23,17 @@ struct Room {
 // === impl State ===
 
 impl bus::Host for State {
-    fn publish(&mut self, topic: String, payload: Vec<u8>) -> Result<(), bus::Refusal> {
-        let (outlet, event) = self.outlet().ok_or(bus::Refusal::Closed)?;
-        Ok(outlet.publish(event, &topic, payload.into())?)
+    fn publish(
+        &mut self,
+        topic: String,
+        payload: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), bus::Refusal>> {
+        self.count_host_call()?;
+        let Some((outlet, event)) = self.outlet() else {
+            return Ok(Err(bus::Refusal::Closed));
+        };
+        let published = outlet.publish(event, &topic, payload.into());
+        Ok(published.map_err(Into::into))
     }
 
     async fn trigger(
@@ -34,7 +42,8 @@ impl bus::Host for State {
         payload: Vec<u8>,
         deadline_ms: u32,
         quorum: Option<u32>,
-    ) -> Result<Vec<bus::Reply>, bus::Refusal> {
+    ) -> wasmtime::Result<Result<Vec<bus::Reply>, bus::Refusal>> {
+        self.count_host_call()?;
         let left = self.deadline().saturating_duration_since(Instant::now());
         let gather = Gather {
             deadline: Some(match deadline_ms {
@@ -44,11 +53,13 @@ impl bus::Host for State {
             quorum: quorum.and_then(|replies| NonZeroUsize::new(replies as usize)),
         };
         let mut room = Room::new(self.limits().result_bytes);
-        let (outlet, event) = self.outlet().ok_or(bus::Refusal::Closed)?;
-        let gathered = outlet
-            .trigger(event, &topic, payload.into(), gather)
-            .await?;
-        Ok(gathered.replies.iter().map(|r| room.reply(r)).collect())
+        let Some((outlet, event)) = self.outlet() else {
+            return Ok(Err(bus::Refusal::Closed));
+        };
+        let gathered = outlet.trigger(event, &topic, payload.into(), gather).await;
+        Ok(gathered
+            .map(|gathered| gathered.replies.iter().map(|r| room.reply(r)).collect())
+            .map_err(Into::into))
     }
 }
 

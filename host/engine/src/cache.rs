@@ -228,18 +228,27 @@ impl fmt::Debug for ModuleCache {
     }
 }
 
+/// The same component, sharing nothing with `component` but the engine.
+pub(crate) fn copy(
+    engine: &wasmtime::Engine,
+    component: &Component,
+) -> wasmtime::Result<Component> {
+    deserialize(engine, &component.serialize()?)
+}
+
 #[expect(
     unsafe_code,
-    reason = "wasmtime cannot check compiled code; the caller has"
+    reason = "wasmtime cannot check compiled code; the callers have"
 )]
 fn deserialize(engine: &wasmtime::Engine, artefact: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: `deserialize` asks for bytes that `Component::serialize` gave.
-    // The only caller has just found that an authenticator over exactly these
-    // bytes, which are in memory and which nobody else can change any more,
-    // was made with this cache's key. The key is readable by this user alone,
-    // and the host makes authenticators of nothing but what `serialize` gave
-    // (`ModuleCache::put`). Bytes of another version of wasmtime, or of other
-    // settings, are safe: wasmtime records both in them and refuses.
+    // `copy` has them from there. `ModuleCache::read` has just found that an
+    // authenticator over exactly these bytes, which are in memory and which
+    // nobody else can change any more, was made with this cache's key. The key
+    // is readable by this user alone, and the host makes authenticators of
+    // nothing but what `serialize` gave (`ModuleCache::put`). Bytes of another
+    // version of wasmtime, or of other settings, are safe: wasmtime records
+    // both in them and refuses.
     unsafe { Component::deserialize(engine, artefact) }
 }
 

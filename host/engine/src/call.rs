@@ -2,10 +2,10 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
 };
 
 use capsule_core::hook::{Call, ErrorKind, Hook, HookError, HookFuture, Verdict};
@@ -13,14 +13,15 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use crate::{
-    bindings::{CapsulePre, capsule::host::types},
+    bindings::capsule::host::types,
     engine::Engine,
     error::{self, Phase, classify},
+    home::Home,
     live::{Counted, Live, Places},
-    pool::Owner,
+    processors::PerProcessor,
     seats::Seats,
-    spec::InstanceMode,
-    state::{Shared, State},
+    spec::{CapsuleSpec, InstanceMode},
+    state::State,
 };
 
 /// Handles of the component model that one instance may hold at once. No
@@ -28,7 +29,7 @@ use crate::{
 const MAX_HANDLES: usize = 10_000;
 /// Ticks that a guest may compute before it first gives the thread back; how
 /// long one is, is the setting.
-const FIRST_SLICE: u64 = 10;
+const FIRST_SLICE: u32 = 10;
 
 /// A component that is compiled and checked, and its instances.
 ///
@@ -40,13 +41,14 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     /// Its number in the pool.
     pub(crate) number: u64,
-    pub(crate) pre: CapsulePre<State>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) spec: CapsuleSpec,
+    pub(crate) homes: PerProcessor<Home>,
+    /// Whether it imports anything of WASI.
+    pub(crate) wasi: bool,
     /// How many of the host's places one instance takes.
     pub(crate) places: u32,
     /// The capsule's own places, where its manifest limits them.
     pub(crate) seats: Option<Seats>,
-    pub(crate) live: Arc<AtomicUsize>,
     pub(crate) actions: Option<Vec<String>>,
 }
 
@@ -59,12 +61,13 @@ impl Capsule {
 
     /// The capsule's id.
     pub fn id(&self) -> &Arc<str> {
-        &self.0.shared.spec.id
+        &self.0.spec.id
     }
 
     /// How many instances are alive, busy or idle.
     pub fn instances(&self) -> usize {
-        self.0.live.load(Ordering::Relaxed)
+        let homes = self.0.homes.iter();
+        homes.map(|home| home.live.load(Ordering::Relaxed)).sum()
     }
 
     /// The actions that the component says it handles, in its order; `None` if
@@ -73,44 +76,8 @@ impl Capsule {
         self.0.actions.as_deref()
     }
 
-    async fn answer(&self, call: Call<'_>) -> Result<Verdict, HookError> {
-        let owner = self.owner(&call);
-        let pool = &self.0.engine.0.pool;
-        let kept = match self.mode() {
-            InstanceMode::Fresh => None,
-            InstanceMode::Principal | InstanceMode::Shared => pool.take(self.0.number, &owner),
-        };
-        // Owned by this future until the guest has answered: whatever ends the
-        // future earlier drops the instance.
-        let (mut live, now) = match kept {
-            Some(live) => (live, call.started),
-            None => (Box::pin(self.make(&call)).await?, Instant::now()),
-        };
-        live.store.data_mut().begin(call.event, call.deadline);
-        live.store
-            .set_epoch_deadline(self.first_slice(now, call.deadline));
-        let answer = live
-            .exports
-            .capsule_host_interceptor()
-            .call_hook(&mut live.store, call.action, call.payload)
-            .await
-            .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
-        live.store.data_mut().end();
-        if self.mode() != InstanceMode::Fresh {
-            pool.park(self.0.number, owner, live, now);
-            if self.0.seats.as_ref().is_some_and(Seats::wanted) {
-                pool.evict_of(self.0.number);
-            }
-        }
-        match answer {
-            Ok(verdict) => Ok(verdict.into()),
-            // The guest is as well as it was: it has only said no.
-            Err(message) => Err(error::guest(&message)),
-        }
-    }
-
     fn mode(&self) -> InstanceMode {
-        self.0.shared.spec.instance
+        self.0.spec.instance
     }
 
     /// How many ticks a guest may compute before it first gives the thread
@@ -121,50 +88,41 @@ impl Capsule {
     fn first_slice(&self, now: Instant, deadline: Instant) -> u64 {
         let tick = self.0.engine.0.config.tick;
         let left = deadline.saturating_duration_since(now);
-        let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
-        u64::try_from(ticks).map_or(FIRST_SLICE, |ticks| ticks.clamp(1, FIRST_SLICE))
-    }
-
-    fn owner(&self, call: &Call<'_>) -> Owner {
-        match self.mode() {
-            InstanceMode::Principal => call.event.principal.clone(),
-            InstanceMode::Fresh | InstanceMode::Shared => None,
+        if left >= tick.saturating_mul(FIRST_SLICE) {
+            return FIRST_SLICE.into();
         }
+        let ticks = left.as_nanos().div_ceil(tick.as_nanos().max(1));
+        u64::try_from(ticks).map_or(FIRST_SLICE.into(), |ticks| ticks.max(1))
     }
 
-    async fn make(&self, call: &Call<'_>) -> Result<Live, HookError> {
+    async fn make(&self, call: &Call<'_>) -> Result<Box<Live>, HookError> {
         let deadline = call.deadline;
         let Parts {
             engine,
-            pre,
-            shared,
+            homes,
+            spec,
             ..
         } = &self.0;
-        let places = timeout_at(deadline, self.take_places())
-            .await
-            .ok()
-            .flatten()
-            .ok_or_else(|| {
-                HookError::new(ErrorKind::Unavailable, "no instance became free in time")
-            })?;
-        let state = State::new(shared, &engine.0.pool, deadline);
+        let home = homes.mine();
+        let places = self.places_until(deadline, home).await.ok_or_else(|| {
+            HookError::new(ErrorKind::Unavailable, "no instance became free in time")
+        })?;
+        let state = State::new(&home.shared, &engine.0.pool, deadline);
         let mut store = Store::new(&engine.0.wasmtime, state);
-        store.limiter(|state| &mut state.meter);
-        store.set_hostcall_fuel(shared.spec.limits.result_bytes);
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
-        store.call_hook(|mut cx, transition| {
-            match transition {
-                CallHook::CallingHost => cx.data_mut().count_host_call(),
-                // Not before: whether it was a tick is known by now.
-                CallHook::ReturningFromHost => cx.data().check_host_calls()?,
-                CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
-            }
-            Ok(())
-        });
-        store.epoch_deadline_callback(|mut cx| {
-            // A tick comes to the host as a call that the guest did not make.
-            cx.data_mut().uncount_host_call();
+        if self.0.wasi {
+            // WASI's functions are wasmtime's own, and this the one place that
+            // can end a call behind them. Others do without: it takes longer
+            // than all else that the host does for a call.
+            store.call_hook(|cx, transition| match transition {
+                CallHook::ReturningFromHost => Ok(cx.data().check_host_calls()?),
+                _ => Ok(()),
+            });
+        }
+        store.epoch_deadline_callback(|cx| {
             // The caller drops the future at the deadline; this is for one
             // that is late to do so.
             Ok(if cx.data().overdue() {
@@ -173,19 +131,28 @@ impl Capsule {
                 UpdateDeadline::Yield(1)
             })
         });
-        match pre.instantiate_async(&mut store).await {
-            Ok(exports) => Ok(Live {
+        match home.pre.instantiate_async(&mut store).await {
+            Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
                 _places: places,
-            }),
+            })),
             Err(e) => Err(classify(&e, &store.data().meter, Phase::Instantiate)),
+        }
+    }
+
+    /// A timer is made only where there is none at once.
+    async fn places_until(&self, deadline: Instant, home: &Home) -> Option<Places> {
+        let mut places = pin!(self.take_places(home));
+        match poll_fn(|cx| Poll::Ready(places.as_mut().poll(cx))).await {
+            Poll::Ready(places) => places,
+            Poll::Pending => timeout_at(deadline, places).await.ok().flatten(),
         }
     }
 
     /// The capsule's own place first: a capsule at its limit takes none of the
     /// host's while it waits.
-    async fn take_places(&self) -> Option<Places> {
+    async fn take_places(&self, home: &Home) -> Option<Places> {
         let pool = &self.0.engine.0.pool;
         let capsule = match &self.0.seats {
             Some(seats) => Some(seats.take(1, || pool.evict_of(self.0.number)).await?),
@@ -194,14 +161,51 @@ impl Capsule {
         Some(Places {
             _host: pool.seats.take(self.0.places, || pool.evict()).await?,
             _capsule: capsule,
-            _count: Counted::new(&self.0.live),
+            _count: Counted::new(&home.live),
         })
     }
 }
 
 impl Hook for Capsule {
     fn call<'a>(&'a self, call: Call<'a>) -> HookFuture<'a> {
-        HookFuture::new(self.answer(call))
+        // Not an async function: its future, which is moved into a box, would
+        // hold the call twice.
+        HookFuture::new(async move {
+            let Parts { engine, number, .. } = &self.0;
+            let pool = &engine.0.pool;
+            let key = match self.mode() {
+                InstanceMode::Fresh => None,
+                InstanceMode::Principal => Some(pool.key(*number, call.event.principal.clone())),
+                InstanceMode::Shared => Some(pool.key(*number, None)),
+            };
+            // Owned by this future until the guest has answered: whatever ends the
+            // future earlier drops the instance.
+            let (mut live, now) = match key.as_ref().and_then(|key| pool.take(key)) {
+                Some(live) => (live, call.started),
+                None => (Box::pin(self.make(&call)).await?, Instant::now()),
+            };
+            live.store.data_mut().begin(call.event, call.deadline);
+            live.store
+                .set_epoch_deadline(self.first_slice(now, call.deadline));
+            let answer = live
+                .exports
+                .capsule_host_interceptor()
+                .call_hook(&mut live.store, call.action, call.payload)
+                .await
+                .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
+            live.store.data_mut().end();
+            if let Some(key) = key {
+                pool.park(key, live, now);
+                if self.0.seats.as_ref().is_some_and(Seats::wanted) {
+                    pool.evict_of(*number);
+                }
+            }
+            match answer {
+                Ok(verdict) => Ok(verdict.into()),
+                // The guest is as well as it was: it has only said no.
+                Err(message) => Err(error::guest(&message)),
+            }
+        })
     }
 }
 
@@ -214,7 +218,7 @@ impl Drop for Capsule {
 impl fmt::Debug for Capsule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Capsule")
-            .field("spec", &self.0.shared.spec)
+            .field("spec", &self.0.spec)
             .field("instances", &self.instances())
             .finish_non_exhaustive()
     }

@@ -13,8 +13,6 @@ use tokio::time::Instant;
 /// Idle instances of all capsules in the order of their last use. Taking and
 /// parking cost the same however many there are, and in the long run allocate
 /// nothing.
-///
-/// `O` says whom an instance may serve: it is handed out to that owner alone.
 #[derive(Debug)]
 pub(crate) struct Idle<O, T> {
     parked: Slab<Parked<O, T>>,
@@ -25,15 +23,21 @@ pub(crate) struct Idle<O, T> {
     /// Those of each (capsule, owner), in the same order. Invariant: no list
     /// is empty, so that an owner who stays away costs nothing.
     owners: HashTable<List>,
-    hasher: RandomState,
 }
 
+/// Whose an instance is: `O` says whom it may serve, and it is handed out to
+/// that owner alone.
 #[derive(Debug)]
-struct Parked<O, T> {
+pub(crate) struct Key<O> {
     capsule: u64,
     owner: O,
     /// Of both, to be found by.
     hash: u64,
+}
+
+#[derive(Debug)]
+struct Parked<O, T> {
+    key: Key<O>,
     /// When it was last used.
     since: Instant,
     /// Its neighbours in the three lists that it is in.
@@ -64,24 +68,23 @@ enum Which {
 
 // === impl Idle ===
 
-impl<O: Eq + Hash, T> Idle<O, T> {
-    pub(crate) fn new() -> Self {
+impl<O, T> Default for Idle<O, T> {
+    fn default() -> Self {
         Self {
             parked: Slab::new(),
             all: List::default(),
             capsules: HashMap::default(),
             owners: HashTable::new(),
-            hasher: RandomState::default(),
         }
     }
+}
 
+impl<O: Eq, T> Idle<O, T> {
     /// Adds an instance as the most recently used, at `now`.
-    pub(crate) fn park(&mut self, capsule: u64, owner: O, instance: T, now: Instant) {
-        let hash = self.hasher.hash_one((capsule, &owner));
+    pub(crate) fn park(&mut self, key: Key<O>, instance: T, now: Instant) {
+        let (capsule, hash) = (key.capsule, key.hash);
         let at = self.parked.insert(Parked {
-            capsule,
-            owner,
-            hash,
+            key,
             since: now,
             links: Default::default(),
             instance,
@@ -90,7 +93,7 @@ impl<O: Eq + Hash, T> Idle<O, T> {
         self.all.push(Which::All, at, parked);
         let of_capsule = self.capsules.entry(capsule).or_default();
         of_capsule.push(Which::OfCapsule, at, parked);
-        let is_it = |list: &List| list.is_of(capsule, &parked[at].owner, parked);
+        let is_it = |list: &List| list.is_of(&parked[at].key, parked);
         match self.owners.entry(hash, is_it, |list| list.hash(parked)) {
             Entry::Occupied(mut list) => list.get_mut().push(Which::OfOwner, at, parked),
             Entry::Vacant(new) => {
@@ -99,12 +102,11 @@ impl<O: Eq + Hash, T> Idle<O, T> {
         }
     }
 
-    /// Takes the most recently used instance that may serve `owner`.
-    pub(crate) fn take(&mut self, capsule: u64, owner: &O) -> Option<T> {
-        let hash = self.hasher.hash_one((capsule, owner));
+    /// Takes the most recently used instance of `key`.
+    pub(crate) fn take(&mut self, key: &Key<O>) -> Option<T> {
         let parked = &self.parked;
-        let is_it = |list: &List| list.is_of(capsule, owner, parked);
-        let (_, last) = self.owners.find(hash, is_it)?.ends?;
+        let is_it = |list: &List| list.is_of(key, parked);
+        let (_, last) = self.owners.find(key.hash, is_it)?.ends?;
         Some(self.remove(last))
     }
 
@@ -141,12 +143,12 @@ impl<O: Eq + Hash, T> Idle<O, T> {
 
     fn remove(&mut self, at: usize) -> T {
         let parked = &mut self.parked;
-        let (capsule, hash) = (parked[at].capsule, parked[at].hash);
+        let (capsule, hash) = (parked[at].key.capsule, parked[at].key.hash);
         self.all.unlink(Which::All, at, parked);
         if let Some(of_capsule) = self.capsules.get_mut(&capsule) {
             of_capsule.unlink(Which::OfCapsule, at, parked);
         }
-        let is_it = |list: &List| list.is_of(capsule, &parked[at].owner, parked);
+        let is_it = |list: &List| list.is_of(&parked[at].key, parked);
         if let Ok(mut list) = self.owners.find_entry(hash, is_it) {
             list.get_mut().unlink(Which::OfOwner, at, parked);
             if list.get().ends.is_none() {
@@ -154,6 +156,20 @@ impl<O: Eq + Hash, T> Idle<O, T> {
             }
         }
         parked.remove(at).instance
+    }
+}
+
+// === impl Key ===
+
+impl<O: Hash> Key<O> {
+    /// That of `owner` in `capsule`; all keys that meet are made with one
+    /// hasher.
+    pub(crate) fn new(capsule: u64, owner: O, hasher: &RandomState) -> Self {
+        Self {
+            hash: hasher.hash_one((capsule, &owner)),
+            capsule,
+            owner,
+        }
     }
 }
 
@@ -168,16 +184,16 @@ impl List {
     }
 
     /// Whether it is that of an owner.
-    fn is_of<O: Eq, T>(&self, capsule: u64, owner: &O, parked: &Slab<Parked<O, T>>) -> bool {
+    fn is_of<O: Eq, T>(&self, key: &Key<O>, parked: &Slab<Parked<O, T>>) -> bool {
         self.ends.is_some_and(|(first, _)| {
-            let first = &parked[first];
-            first.capsule == capsule && first.owner == *owner
+            let first = &parked[first].key;
+            first.capsule == key.capsule && first.owner == key.owner
         })
     }
 
     /// The hash of an owner's.
     fn hash<O, T>(&self, parked: &Slab<Parked<O, T>>) -> u64 {
-        self.ends.map_or(0, |(first, _)| parked[first].hash)
+        self.ends.map_or(0, |(first, _)| parked[first].key.hash)
     }
 
     /// Adds one at the end.
@@ -229,10 +245,19 @@ mod tests {
 
     use super::*;
 
+    /// Hashes alike, so that owners meet in the table.
+    fn key(capsule: u64, owner: char) -> Key<char> {
+        Key {
+            capsule,
+            owner,
+            hash: 0,
+        }
+    }
+
     fn parked(instances: &[(u64, char, u32)]) -> Idle<char, u32> {
-        let mut idle = Idle::new();
+        let mut idle = Idle::default();
         for &(capsule, owner, instance) in instances {
-            idle.park(capsule, owner, instance, Instant::now());
+            idle.park(key(capsule, owner), instance, Instant::now());
         }
         idle
     }
@@ -240,18 +265,22 @@ mod tests {
     #[test]
     fn an_instance_goes_to_its_owner_alone() {
         let mut idle = parked(&[(1, 'a', 10), (2, 'a', 20), (1, 'b', 11)]);
-        assert_eq!(idle.take(1, &'a'), Some(10));
-        assert_eq!(idle.take(1, &'a'), None, "b's must not serve a");
-        assert_eq!(idle.take(2, &'b'), None, "capsule 1's must not serve 2");
-        assert_eq!(idle.take(1, &'b'), Some(11));
+        assert_eq!(idle.take(&key(1, 'a')), Some(10));
+        assert_eq!(idle.take(&key(1, 'a')), None, "b's must not serve a");
+        assert_eq!(
+            idle.take(&key(2, 'b')),
+            None,
+            "capsule 1's must not serve 2"
+        );
+        assert_eq!(idle.take(&key(1, 'b')), Some(11));
     }
 
     #[test]
     fn the_warmest_is_used_and_the_coldest_is_given_up() {
         let mut idle = parked(&[(1, 'a', 1), (2, 'b', 2), (1, 'a', 3), (2, 'b', 4)]);
-        assert_eq!(idle.take(1, &'a'), Some(3));
+        assert_eq!(idle.take(&key(1, 'a')), Some(3));
         assert_eq!(idle.evict(), Some(1));
-        idle.park(1, 'a', 3, Instant::now());
+        idle.park(key(1, 'a'), 3, Instant::now());
         assert_eq!(idle.evict_of(2), Some(2));
         assert_eq!(idle.evict(), Some(4));
         assert_eq!(idle.evict(), Some(3));
@@ -262,7 +291,7 @@ mod tests {
     fn nothing_is_kept_of_what_is_gone() {
         let mut idle = parked(&[(1, 'a', 1), (1, 'b', 2), (2, 'a', 3), (2, 'b', 4)]);
         assert_eq!(idle.purge(1), [1, 2]);
-        assert_eq!(idle.take(2, &'a'), Some(3));
+        assert_eq!(idle.take(&key(2, 'a')), Some(3));
         let of: Vec<_> = idle.capsules.keys().collect();
         assert_eq!(of, [&2], "a purged capsule leaves nothing behind");
         assert_eq!(
@@ -299,18 +328,18 @@ mod tests {
         /// Against a plain list, least recently used first.
         #[test]
         fn it_does_what_a_list_does(ops in prop::collection::vec(op(), 1..200)) {
-            let mut idle = Idle::new();
+            let mut idle = Idle::default();
             let mut list: Vec<(u64, char, usize)> = Vec::new();
             for (number, op) in ops.into_iter().enumerate() {
                 match op {
                     Op::Park(capsule, owner) => {
-                        idle.park(capsule, owner, number, Instant::now());
+                        idle.park(key(capsule, owner), number, Instant::now());
                         list.push((capsule, owner, number));
                     }
                     Op::Take(capsule, owner) => {
                         let at = list.iter().rposition(|p| (p.0, p.1) == (capsule, owner));
                         let want = at.map(|at| list.remove(at).2);
-                        prop_assert_eq!(idle.take(capsule, &owner), want);
+                        prop_assert_eq!(idle.take(&key(capsule, owner)), want);
                     }
                     Op::Evict => {
                         let want = (!list.is_empty()).then(|| list.remove(0).2);

@@ -85,6 +85,13 @@ pub(crate) fn check_imports(
     Ok(())
 }
 
+/// Whether it imports anything of WASI.
+pub(crate) fn wants_wasi(engine: &Engine, component: &Component) -> bool {
+    component
+        .imports(engine)
+        .any(|(name, _)| name.starts_with("wasi:"))
+}
+
 /// What would grant the interface, if it needs to be granted and is not.
 fn missing_grant(interface: &str, spec: &CapsuleSpec) -> Option<&'static str> {
     match interface {

@@ -1,23 +1,19 @@
 //! From bytes to a capsule that can be called.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use wasmtime::component::Component;
 
 use crate::{
     actions,
-    bindings::CapsulePre,
     cache::ModuleCache,
     call::{Capsule, Parts},
     compile,
     engine::{Engine, MAX_MEMORIES, MAX_TABLES, TABLES_PER_PLACE},
+    home::Home,
     imports,
     memory::TABLE_ELEMENTS,
+    processors::PerProcessor,
     seats::Seats,
     spec::{CapsuleSpec, Limits},
     state::Shared,
@@ -179,23 +175,24 @@ impl Engine {
         let link = |e: wasmtime::Error| LoadError::Link {
             reason: format!("{e:#}"),
         };
+        let config = config.into_iter();
+        let shared = Shared {
+            config: config
+                .map(|(key, value)| (key, value.to_string()))
+                .collect(),
+            spec,
+        };
         let linked = engine.linker.instantiate_pre(&component).map_err(link)?;
-        let pre = CapsulePre::new(linked).map_err(link)?;
+        let homes = PerProcessor::try_new(|nth| Home::new(engine, &linked, &shared, nth));
         Ok(Capsule::new(Parts {
             engine: self.clone(),
             number: engine.pool.register(),
-            pre,
+            homes: homes.map_err(link)?,
             places,
-            seats: spec.limits.max_instances.map(Seats::new),
-            live: Arc::new(AtomicUsize::new(0)),
+            wasi: imports::wants_wasi(&engine.wasmtime, &ty),
+            seats: shared.spec.limits.max_instances.map(Seats::new),
             actions: actions::read(wasm)?,
-            shared: Arc::new(Shared {
-                config: config
-                    .into_iter()
-                    .map(|(key, value)| (key, value.to_string()))
-                    .collect(),
-                spec,
-            }),
+            spec: shared.spec,
         }))
     }
 

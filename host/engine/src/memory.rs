@@ -1,6 +1,6 @@
 //! How much memory an instance has, over all its memories and tables.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
@@ -20,8 +20,9 @@ pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
 pub(crate) struct Meter {
     used: usize,
     limit: usize,
-    /// Weak, because the pool owns the instances that own the meters.
-    pool: Weak<Pool>,
+    /// The pool owns idle instances, which own meters, until their capsule
+    /// goes and takes them along.
+    pool: Arc<Pool>,
     refused: Option<Refused>,
 }
 
@@ -41,7 +42,7 @@ impl Meter {
         Self {
             used: 0,
             limit,
-            pool: Arc::downgrade(pool),
+            pool: Arc::clone(pool),
             refused: None,
         }
     }
@@ -68,7 +69,7 @@ impl Meter {
             .is_some_and(|sum| sum <= self.limit);
         self.refused = if !fits {
             Some(Refused::Capsule)
-        } else if !self.pool.upgrade().is_some_and(|pool| pool.reserve(bytes)) {
+        } else if !self.pool.reserve(bytes) {
             Some(Refused::Host)
         } else {
             self.used += bytes;
@@ -109,9 +110,7 @@ impl ResourceLimiter for Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.release(self.used);
-        }
+        self.pool.release(self.used);
     }
 }
 

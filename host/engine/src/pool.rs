@@ -1,53 +1,55 @@
 //! What all live instances of a host share: places, memory, and the order in
 //! which idle ones go.
 
-use std::{
-    hash::BuildHasher,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use capsule_core::types::Principal;
+use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{idle::Idle, live::Live, seats::Seats};
+use crate::{
+    idle::{Idle, Key},
+    live::Live,
+    processors::PerProcessor,
+    seats::Seats,
+};
 
 /// Whom an idle instance may serve: a principal, or the system (`None`). In
 /// `shared` mode all are parked under `None`, and serve everyone.
 pub(crate) type Owner = Option<Principal>;
 
-/// Locks that idle instances are spread over. No setting: to give one up looks
-/// at each part, to serve one at a single one.
-const PARTS: usize = 16;
-
-/// The instances of one engine.
+/// The instances of one engine. What calls read lies apart from what those
+/// that make instances write.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    pub(crate) seats: Seats,
-    /// Idle instances, by the hash of their owner, so that threads which serve
-    /// different principals do not meet.
-    idle: Box<[Mutex<Idle<Owner, Live>>]>,
+    pub(crate) seats: CachePadded<Seats>,
+    /// Idle instances, by the thread that used them last, so that threads do
+    /// not meet: the next event of a principal mostly comes to the same one.
+    idle: PerProcessor<Mutex<Parts>>,
     hasher: RandomState,
+    memory_budget: usize,
+    memory_used: CachePadded<AtomicUsize>,
     capsules: AtomicU64,
     /// Idle instances that were given up for others.
     evicted: AtomicU64,
-    memory_used: AtomicUsize,
-    memory_budget: usize,
 }
+
+type Parts = Idle<Owner, Box<Live>>;
 
 // === impl Pool ===
 
 impl Pool {
     pub(crate) fn new(places: u32, memory_budget: usize) -> Self {
         Self {
-            seats: Seats::new(places),
-            idle: (0..PARTS).map(|_| Mutex::new(Idle::new())).collect(),
+            seats: CachePadded::new(Seats::new(places)),
+            idle: PerProcessor::default(),
             hasher: RandomState::default(),
+            memory_budget,
+            memory_used: CachePadded::default(),
             capsules: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
-            memory_used: AtomicUsize::new(0),
-            memory_budget,
         }
     }
 
@@ -57,13 +59,19 @@ impl Pool {
         self.capsules.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn take(&self, capsule: u64, owner: &Owner) -> Option<Live> {
-        self.part(owner).lock().take(capsule, owner)
+    /// By what the instances of `capsule` for `owner` are found.
+    pub(crate) fn key(&self, capsule: u64, owner: Owner) -> Key<Owner> {
+        Key::new(capsule, owner, &self.hasher)
     }
 
-    pub(crate) fn park(&self, capsule: u64, owner: Owner, live: Live, now: Instant) {
-        let part = self.part(&owner);
-        part.lock().park(capsule, owner, live, now);
+    /// An idle instance, the last that this thread used, or one of another's.
+    pub(crate) fn take(&self, key: &Key<Owner>) -> Option<Box<Live>> {
+        let mine = self.idle.mine().lock().take(key);
+        mine.or_else(|| self.idle.iter().find_map(|part| part.lock().take(key)))
+    }
+
+    pub(crate) fn park(&self, key: Key<Owner>, live: Box<Live>, now: Instant) {
+        self.idle.mine().lock().park(key, live, now);
         if self.seats.wanted() {
             self.evict();
         }
@@ -87,8 +95,8 @@ impl Pool {
     /// oldest of all; again if others took it meanwhile.
     fn evict_oldest(
         &self,
-        oldest: impl Fn(&Idle<Owner, Live>) -> Option<Instant>,
-        evict: impl Fn(&mut Idle<Owner, Live>) -> Option<Live>,
+        oldest: impl Fn(&Parts) -> Option<Instant>,
+        evict: impl Fn(&mut Parts) -> Option<Box<Live>>,
     ) -> bool {
         loop {
             let all = self.idle.iter();
@@ -113,15 +121,10 @@ impl Pool {
 
     /// Drops all idle instances of a capsule that is going away.
     pub(crate) fn purge(&self, capsule: u64) {
-        for part in &self.idle {
+        for part in self.idle.iter() {
             let gone = part.lock().purge(capsule);
             drop(gone);
         }
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
-    fn part(&self, owner: &Owner) -> &Mutex<Idle<Owner, Live>> {
-        &self.idle[self.hasher.hash_one(owner) as usize % PARTS]
     }
 
     /// Bytes in use by all live instances.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use capsule_core::{hook::Outlet, types::Event};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use wasmtime::ResourceLimiter;
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What all instances of a capsule read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: CapsuleSpec,
     /// Each key of the configuration, as JSON.
@@ -38,9 +39,10 @@ pub(crate) struct State {
     event: Option<Arc<Event>>,
     deadline: Instant,
     pub(crate) meter: Meter,
-    /// Times the call has left the guest.
+    /// Times the call has asked the host for something.
     host_calls: u32,
-    log: Arc<Mutex<GuestLog>>,
+    /// Made when the guest first logs.
+    log: Option<Arc<Mutex<GuestLog>>>,
     /// Made when the guest first calls WASI.
     wasi: Option<Box<Wasi>>,
 }
@@ -51,18 +53,13 @@ impl State {
     /// State for an instance that is to be made until `deadline`.
     pub(crate) fn new(shared: &Arc<Shared>, pool: &Arc<Pool>, deadline: Instant) -> Self {
         let limits = &shared.spec.limits;
-        let log = GuestLog::new(
-            Arc::clone(&shared.spec.id),
-            limits.log_lines,
-            limits.log_line_bytes,
-        );
         Self {
             shared: Arc::clone(shared),
             event: None,
             deadline,
             meter: Meter::new(limits.memory_bytes, pool),
             host_calls: 0,
-            log: Arc::new(Mutex::new(log)),
+            log: None,
             wasi: None,
         }
     }
@@ -76,13 +73,14 @@ impl State {
     }
 
     /// Counts one call of the host.
-    pub(crate) fn count_host_call(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyHostCalls`] if it is one more than the guest may make; it must
+    /// not be answered then.
+    pub(crate) fn count_host_call(&mut self) -> Result<(), TooManyHostCalls> {
         self.host_calls = self.host_calls.saturating_add(1);
-    }
-
-    /// Takes back the count of a call that was the engine's, not the guest's.
-    pub(crate) fn uncount_host_call(&mut self) {
-        self.host_calls = self.host_calls.saturating_sub(1);
+        self.check_host_calls()
     }
 
     /// # Errors
@@ -96,10 +94,21 @@ impl State {
         Ok(())
     }
 
+    /// Counts growth that a running hook asked for; what comes with an instance
+    /// is no call of the guest's.
+    fn count_growth(&mut self) -> Result<(), TooManyHostCalls> {
+        match self.event {
+            Some(_) => self.count_host_call(),
+            None => Ok(()),
+        }
+    }
+
     /// Ends the call; nothing of its event is kept.
     pub(crate) fn end(&mut self) {
         self.event = None;
-        self.log.lock().end_call();
+        if let Some(log) = &self.log {
+            log.lock().end_call();
+        }
     }
 
     /// Whether the time of the call is up.
@@ -126,8 +135,22 @@ impl State {
         self.shared.spec.grants
     }
 
-    fn event<T: Default>(&self, read: impl FnOnce(&Event) -> T) -> T {
-        self.event.as_deref().map(read).unwrap_or_default()
+    fn log(&mut self) -> &Arc<Mutex<GuestLog>> {
+        let spec = &self.shared.spec;
+        self.log.get_or_insert_with(|| {
+            Arc::new(Mutex::new(GuestLog::new(
+                Arc::clone(&spec.id),
+                spec.limits.log_lines,
+                spec.limits.log_line_bytes,
+            )))
+        })
+    }
+
+    /// Answers a call of the guest's with what `read` finds in its event; with
+    /// nothing where no hook runs.
+    fn event<T: Default>(&mut self, read: impl FnOnce(&Event) -> T) -> wasmtime::Result<T> {
+        self.count_host_call()?;
+        Ok(self.event.as_deref().map(read).unwrap_or_default())
     }
 }
 
@@ -144,66 +167,95 @@ impl fmt::Debug for State {
 impl types::Host for State {}
 
 impl context::Host for State {
-    fn topic(&mut self) -> String {
+    fn topic(&mut self) -> wasmtime::Result<String> {
         self.event(|event| event.topic.to_string())
     }
 
-    fn principal(&mut self) -> Option<String> {
+    fn principal(&mut self) -> wasmtime::Result<Option<String>> {
         self.event(|event| event.principal.as_ref().map(ToString::to_string))
     }
 
-    fn session(&mut self) -> Option<String> {
+    fn session(&mut self) -> wasmtime::Result<Option<String>> {
         self.event(|event| event.session.as_ref().map(ToString::to_string))
     }
 
-    fn event_id(&mut self) -> String {
+    fn event_id(&mut self) -> wasmtime::Result<String> {
         self.event(|event| event.id.to_string())
     }
 
-    fn source(&mut self) -> String {
-        self.event(|event| event.source.as_ref().map(ToString::to_string))
-            .unwrap_or_default()
+    fn source(&mut self) -> wasmtime::Result<String> {
+        let source = self.event(|event| event.source.as_ref().map(ToString::to_string))?;
+        Ok(source.unwrap_or_default())
     }
 
-    fn time_ms(&mut self) -> u64 {
+    fn time_ms(&mut self) -> wasmtime::Result<u64> {
         self.event(Event::time_ms)
     }
 
-    fn hops(&mut self) -> u32 {
+    fn hops(&mut self) -> wasmtime::Result<u32> {
         self.event(|event| event.hops)
     }
 
-    fn remaining_ms(&mut self) -> u64 {
+    fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.event(|_| u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn traceparent(&mut self) -> Option<String> {
+    fn traceparent(&mut self) -> wasmtime::Result<Option<String>> {
         self.event(|event| event.traceparent.as_ref().map(ToString::to_string))
     }
 }
 
 impl config::Host for State {
-    fn all(&mut self) -> String {
-        self.shared.spec.config_json.to_string()
+    fn all(&mut self) -> wasmtime::Result<String> {
+        self.count_host_call()?;
+        Ok(self.shared.spec.config_json.to_string())
     }
 
-    fn get(&mut self, key: String) -> Option<String> {
-        self.shared.config.get(&key).cloned()
+    fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        self.count_host_call()?;
+        Ok(self.shared.config.get(&key).cloned())
     }
 }
 
 impl log::Host for State {
-    fn write(&mut self, level: log::Level, message: String) {
-        self.log.lock().line(level, &message);
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        self.count_host_call()?;
+        self.log().lock().line(level, &message);
+        Ok(())
     }
 }
 
 impl WasiView for State {
+    /// Called once in each call of WASI's functions, which is how they are
+    /// counted. It cannot refuse: the store's hook ends the call behind it.
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let grants = self.grants();
+        self.host_calls = self.host_calls.saturating_add(1);
+        let (grants, log) = (self.grants(), Arc::clone(self.log()));
         self.wasi
-            .get_or_insert_with(|| Box::new(Wasi::new(grants, &self.log)))
+            .get_or_insert_with(|| Box::new(Wasi::new(grants, log)))
             .view()
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.count_growth()?;
+        self.meter.memory_growing(current, desired, maximum)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.count_growth()?;
+        self.meter.table_growing(current, desired, maximum)
     }
 }

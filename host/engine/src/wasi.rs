@@ -50,10 +50,10 @@ struct StoppedClock;
 // === impl Wasi ===
 
 impl Wasi {
-    pub(crate) fn new(grants: Grants, log: &Arc<Mutex<GuestLog>>) -> Self {
+    pub(crate) fn new(grants: Grants, log: Arc<Mutex<GuestLog>>) -> Self {
         let output = |stream| Output {
             stream,
-            log: grants.log.then(|| Arc::clone(log)),
+            log: grants.log.then(|| Arc::clone(&log)),
         };
         let mut builder = WasiCtx::builder();
         builder

@@ -73,6 +73,32 @@ async fn a_shared_instance_serves_all() {
     assert_eq!(capsule.instances(), 1);
 }
 
+/// Rule: an instance is kept for its principal, whichever thread its next event
+/// comes to; and a fresh one is fresh on every thread.
+#[test]
+fn an_instance_is_kept_for_all_threads() {
+    let engine = engine(8);
+    let kept = load(&engine, "count", InstanceMode::Principal);
+    let fresh = load(&engine, "count", InstanceMode::Fresh);
+    for nth in 1..=5 {
+        let ask_both = async || {
+            (
+                counted(&kept, "alice").await,
+                counted(&fresh, "alice").await,
+            )
+        };
+        let on_its_own = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_time().build().unwrap().block_on(ask_both())
+        };
+        let counts = std::thread::scope(|scope| scope.spawn(on_its_own).join().unwrap());
+        assert_eq!(counts, (nth, 1));
+        assert_eq!((kept.instances(), fresh.instances()), (1, 0));
+    }
+    drop(kept);
+    assert_eq!(engine.memory_used(), 0, "wherever it was kept");
+}
+
 /// Rule: an instance that trapped is thrown away and replaced before the next
 /// call.
 #[tokio::test]
