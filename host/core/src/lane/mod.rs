@@ -25,7 +25,6 @@ mod queue;
 mod room;
 mod scope;
 mod shard;
-mod solo;
 mod table;
 mod tenant;
 mod tenants;

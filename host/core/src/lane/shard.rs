@@ -6,23 +6,28 @@
     reason = "numbers of what exists come from here; a wrong one is a mistake, not an input"
 )]
 
-use std::{hash::BuildHasher, ops::Range, sync::Arc, task::Waker};
+mod lanes;
+mod lines;
+mod solo;
+
+use std::{ops::Range, task::Waker};
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashTable, hash_table};
+use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use self::lanes::Lane;
+pub(super) use self::{
+    lines::{Standing, Where},
+    solo::Solo,
+};
 use super::{
-    LaneConfig, LaneScope, Visit,
-    line::{Line, Place},
+    LaneConfig, Visit,
     outbox::{Batch, Number},
-    queue::Queue,
     room::{Reserve, Room},
-    solo::{Alone, Solo},
     tenant::{Leaving, Queues, Ready, Tenant, Which},
     tenants::Tenants,
-    ticket::Ticket,
 };
 use crate::{
     sync::{AtomicU64, Mutex, MutexGuard, Ordering},
@@ -58,31 +63,6 @@ pub(super) struct Shard<D> {
 /// Who is to be woken, once no lock is held any more.
 pub(super) type Wakers = SmallVec<[Waker; 2]>;
 
-/// Where a publisher waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Where {
-    /// For room in a lane.
-    Lane(LaneScope),
-    /// For room in the outbox.
-    Outbox,
-    /// For room in the host.
-    Host,
-}
-
-/// A place in one of a principal's lines.
-///
-/// Whoever waits stands in one line at a time, and may have to go from one to
-/// another. In those for lanes and the outbox its place is when it began to
-/// wait, so that the first to come makes way for nobody. Were it otherwise,
-/// some could make way for one another for ever.
-#[derive(Clone, Debug)]
-pub(super) struct Standing {
-    pub(super) at: Where,
-    pub(super) place: Place,
-    /// The number of its arrival.
-    pub(super) since: Place,
-}
-
 /// Why a single lane takes no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -98,23 +78,6 @@ pub enum Refused {
 pub(super) struct Common<'a, D> {
     shard: &'a Mutex<Shard<D>>,
     locked: Option<MutexGuard<'a, Shard<D>>>,
-}
-
-/// The tickets for one capsule's calls, or one subscription's events, of one
-/// principal.
-#[derive(Debug)]
-struct Lane {
-    tenant: usize,
-    scope: LaneScope,
-    /// Of both, to be found by.
-    hash: u64,
-    queue: Queue,
-    /// Tickets held in the lane that those share who have none of their own.
-    shared: usize,
-    /// It is the shared one, or stands for the principal's part in it, and
-    /// counts among nobody's lanes.
-    is_shared: bool,
-    line: Line,
 }
 
 // === impl Shard ===
@@ -274,290 +237,6 @@ impl<D> Shard<D> {
         let passes = visit.passes(&queues.room_line, in_room.map(|own| own.place));
         (!has_share || !passes).then_some(Where::Host)
     }
-
-    /// Whether a ticket of one lane alone can be taken now, by an event that
-    /// `ancestors` wait for.
-    pub(super) fn refuses(
-        &self,
-        tenant: usize,
-        scope: &LaneScope,
-        common: &mut Common<'_, D>,
-        ancestors: &[u64],
-        capacity: usize,
-    ) -> Option<Refused> {
-        let lane = self.lane(tenant, scope)?;
-        let held = match lane.is_shared {
-            true => {
-                let shared = common.lock().lane(EVERYBODY, &scope.shared());
-                shared.is_some_and(|shared| shared.queue.is_held_by(ancestors))
-            }
-            false => lane.queue.is_held_by(ancestors),
-        };
-        if held {
-            return Some(Refused::WouldBlock);
-        }
-        (lane.held() >= capacity).then_some(Refused::Full)
-    }
-
-    /// Lets an event that finds none of its principal's lanes in use be alone
-    /// there. `false` if it needs tickets.
-    pub(super) fn be_solo(&mut self, tenant: usize, event: u64, scopes: &Arc<[LaneScope]>) -> bool {
-        let tenant = &mut self.tenants[tenant];
-        if tenant.lanes > 0 || tenant.solo.is_some() || scopes.is_empty() {
-            return false;
-        }
-        tenant.solo = Alone::new(event, scopes).map(Solo::Alone);
-        tenant.solo.is_some()
-    }
-
-    /// Gives the event that is alone a ticket in each lane that it holds, as
-    /// another one comes. It does not wait there for its turn, also in one that
-    /// is shared: it may be in it already.
-    pub(super) fn join_solo(
-        &mut self,
-        tenant: usize,
-        common: &mut Common<'_, D>,
-        max_lanes: usize,
-    ) {
-        let solo = &mut self.tenants[tenant].solo;
-        if !matches!(solo, Some(Solo::Alone(_))) {
-            return;
-        }
-        let Some(Solo::Alone(alone)) = solo.take() else {
-            return;
-        };
-        let mut ticket = |scope| self.push(tenant, scope, alone.event, common, max_lanes);
-        let tickets = alone.scopes().map(|scope| scope.map(&mut ticket)).collect();
-        self.tenants[tenant].solo = Some(Solo::Joined(tickets));
-    }
-
-    /// Gives back one lane of the event that is or was alone.
-    pub(super) fn release_solo(
-        &mut self,
-        tenant: usize,
-        index: usize,
-        common: &mut Common<'_, D>,
-        wakers: &mut Wakers,
-    ) {
-        match &mut self.tenants[tenant].solo {
-            Some(Solo::Alone(alone)) => alone.release(index),
-            Some(Solo::Joined(tickets)) => {
-                if let Some(ticket) = tickets.get_mut(index).and_then(Option::take) {
-                    self.give_back(ticket, common, wakers);
-                }
-            }
-            None => {}
-        }
-    }
-
-    /// Gives back all of them.
-    pub(super) fn end_solo(
-        &mut self,
-        tenant: usize,
-        common: &mut Common<'_, D>,
-        wakers: &mut Wakers,
-    ) {
-        if let Some(Solo::Joined(tickets)) = self.tenants[tenant].solo.take() {
-            for ticket in tickets.into_iter().flatten() {
-                self.give_back(ticket, common, wakers);
-            }
-        }
-    }
-
-    /// Takes one of them out as a ticket.
-    pub(super) fn take_solo(
-        &mut self,
-        tenant: usize,
-        index: usize,
-        common: &mut Common<'_, D>,
-        max_lanes: usize,
-    ) -> Option<Ticket> {
-        self.join_solo(tenant, common, max_lanes);
-        match &mut self.tenants[tenant].solo {
-            Some(Solo::Joined(tickets)) => tickets.get_mut(index)?.take(),
-            Some(Solo::Alone(_)) | None => None,
-        }
-    }
-
-    /// Takes a ticket at the end of a lane. A new lane is the principal's own
-    /// unless its capsule has `max_lanes` already.
-    pub(super) fn push(
-        &mut self,
-        tenant: usize,
-        scope: &LaneScope,
-        event: u64,
-        common: &mut Common<'_, D>,
-        max_lanes: usize,
-    ) -> Ticket {
-        let at = self.open(tenant, scope, || scope.try_open(max_lanes));
-        let lane = &mut self.lanes[at];
-        if !lane.is_shared {
-            return Ticket::new(at, None, &mut lane.queue, event);
-        }
-        // One who has tickets in the shared lane stays there until they are
-        // gone, so that its own events stay in order.
-        self.tenants[tenant].begins_to_share |= lane.held() == 0;
-        lane.shared += 1;
-        let shard = common.lock();
-        let shared = shard.open(EVERYBODY, &scope.shared(), || false);
-        Ticket::new(at, Some(shared), &mut shard.lanes[shared].queue, event)
-    }
-
-    /// Gives a ticket back.
-    pub(super) fn give_back(
-        &mut self,
-        ticket: Ticket,
-        common: &mut Common<'_, D>,
-        wakers: &mut Wakers,
-    ) {
-        let lane = ticket.lane();
-        match ticket.shared() {
-            Some(shared) => {
-                common.lock().release(shared, ticket.number, wakers);
-                self.change(lane, wakers, |lane| {
-                    lane.shared -= 1;
-                    None
-                });
-            }
-            None => self.release(lane, ticket.number, wakers),
-        }
-    }
-
-    /// Whether the ticket is at the head of its lane; if not, `waker` is kept.
-    pub(super) fn poll_turn(&mut self, lane: usize, number: u64, waker: &Waker) -> bool {
-        self.lanes[lane].queue.poll_turn(number, waker)
-    }
-
-    fn release(&mut self, lane: usize, number: u64, wakers: &mut Wakers) {
-        self.change(lane, wakers, |lane| lane.queue.release(number));
-    }
-
-    /// Changes a lane, wakes who may go on, and closes it if nobody would miss
-    /// it.
-    fn change(
-        &mut self,
-        at: usize,
-        wakers: &mut Wakers,
-        change: impl FnOnce(&mut Lane) -> Option<Waker>,
-    ) {
-        let lane = &mut self.lanes[at];
-        wakers.extend(change(lane));
-        wakers.extend(lane.line.first());
-        if lane.held() == 0 && lane.line.is_empty() {
-            self.close(at);
-        }
-    }
-
-    fn lane(&self, tenant: usize, scope: &LaneScope) -> Option<&Lane> {
-        Some(&self.lanes[self.find(tenant, scope)?])
-    }
-
-    fn lane_mut(&mut self, tenant: usize, scope: &LaneScope) -> Option<&mut Lane> {
-        let at = self.find(tenant, scope)?;
-        Some(&mut self.lanes[at])
-    }
-
-    fn find(&self, tenant: usize, scope: &LaneScope) -> Option<usize> {
-        let hash = self.hasher.hash_one((tenant, scope));
-        let is_it = |at: &usize| self.lanes[*at].is(tenant, scope);
-        self.by_scope.find(hash, is_it).copied()
-    }
-
-    /// The number of a lane; `owns` says of a new one whether it is the
-    /// principal's own.
-    fn open(&mut self, tenant: usize, scope: &LaneScope, owns: impl FnOnce() -> bool) -> usize {
-        let Self {
-            tenants,
-            lanes,
-            by_scope,
-            hasher,
-            ..
-        } = self;
-        let is_it = |at: &usize| lanes[*at].is(tenant, scope);
-        let hash = hasher.hash_one((tenant, scope));
-        match by_scope.entry(hash, is_it, |at| lanes[*at].hash) {
-            hash_table::Entry::Occupied(at) => *at.get(),
-            hash_table::Entry::Vacant(new) => {
-                let at = lanes.vacant_key();
-                new.insert(at);
-                tenants[tenant].lanes += 1;
-                lanes.insert(Lane {
-                    tenant,
-                    scope: scope.clone(),
-                    hash,
-                    queue: Queue::default(),
-                    shared: 0,
-                    is_shared: !owns(),
-                    line: Line::default(),
-                })
-            }
-        }
-    }
-
-    fn close(&mut self, at: usize) {
-        let closed = self.lanes.remove(at);
-        if let Ok(entry) = self.by_scope.find_entry(closed.hash, |other| *other == at) {
-            entry.remove();
-        }
-        self.tenants[closed.tenant].lanes -= 1;
-        if !closed.is_shared {
-            closed.scope.close();
-        }
-    }
-
-    // Lines.
-
-    /// Stands in line for `at`: one who began to wait as number `since`, or
-    /// does now.
-    pub(super) fn join(&mut self, tenant: usize, at: Where, since: Option<Place>) -> Standing {
-        let own = self.tenants.queues(tenant);
-        let since = since.unwrap_or_else(|| own.arrive());
-        let mut place = since;
-        match &at {
-            // One waits only for a lane that is there.
-            Where::Lane(scope) => {
-                if let Some(lane) = self.lane_mut(tenant, scope) {
-                    lane.line.join_at(since, ());
-                }
-            }
-            Where::Outbox => own.outbox_line.join_at(since, ()),
-            // Who is first here asks for the host's room already.
-            Where::Host => place = own.room_line.join(()),
-        }
-        Standing { at, place, since }
-    }
-
-    /// Has `waker` called when something changes at `place`.
-    pub(super) fn keep(&mut self, tenant: usize, standing: &Standing, waker: &Waker) {
-        let line = match &standing.at {
-            Where::Lane(scope) => match self.lane_mut(tenant, scope) {
-                Some(lane) => &mut lane.line,
-                None => return,
-            },
-            Where::Outbox => &mut self.queues(tenant).outbox_line,
-            Where::Host => &mut self.queues(tenant).room_line,
-        };
-        line.keep(standing.place, waker);
-    }
-
-    /// Gives a place in a line up, and wakes the next one there.
-    pub(super) fn leave(&mut self, tenant: usize, standing: &Standing, wakers: &mut Wakers) {
-        let line = match &standing.at {
-            Where::Lane(scope) => {
-                if let Some(at) = self.find(tenant, scope) {
-                    self.change(at, wakers, |lane| {
-                        lane.line.leave(standing.place);
-                        None
-                    });
-                }
-                return;
-            }
-            Where::Outbox => &mut self.queues(tenant).outbox_line,
-            Where::Host => &mut self.queues(tenant).room_line,
-        };
-        line.leave(standing.place);
-        wakers.extend(line.first());
-    }
 }
 
 // === impl Common ===
@@ -573,18 +252,6 @@ impl<'a, D> Common<'a, D> {
 
     fn lock(&mut self) -> &mut Shard<D> {
         self.locked.get_or_insert_with(|| self.shard.lock())
-    }
-}
-
-// === impl Lane ===
-
-impl Lane {
-    fn held(&self) -> usize {
-        self.queue.held() + self.shared
-    }
-
-    fn is(&self, tenant: usize, scope: &LaneScope) -> bool {
-        self.tenant == tenant && self.scope == *scope
     }
 }
 

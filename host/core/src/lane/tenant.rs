@@ -4,8 +4,7 @@ use super::{
     RoomUse,
     line::{Line, Place},
     outbox::{Batch, Number, Outbox},
-    shard::Wakers,
-    solo::Solo,
+    shard::{Solo, Wakers},
 };
 use crate::types::Principal;
 
