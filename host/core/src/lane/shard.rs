@@ -1,11 +1,6 @@
 //! Some of the principals, and their lanes: what one lock protects. Pure
 //! state, but for the wakers that it keeps and hands out.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "numbers of what exists come from here; a wrong one is a mistake, not an input"
-)]
-
 mod lanes;
 mod lines;
 mod solo;
