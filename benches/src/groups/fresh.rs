@@ -2,15 +2,14 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use capsule_core::types::{Draft, Principal};
 use capsule_host::Host;
 
 use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{
-        CapsuleDir, Installed, Raw, computing, cores_given, draft, on_threads, payload, request,
-        request_in_turn, share, single_thread, size, threads,
+        CapsuleDir, Installed, Raw, computing, cores_given, draft, on_threads, own_drafts, payload,
+        request, request_in_turn, single_thread, size, threads,
     },
     harness::Contestant,
 };
@@ -71,10 +70,14 @@ fn on_two_threads(
     let bytes = PAYLOADS[0];
     let payload = payload(bytes);
     let (one, two) = (threads(1)?, threads(2)?);
-    let drafts = drafts(bytes)?;
     let hosts = |of| {
-        let drafts = &drafts;
-        move |number, times| request_in_turn(host.clone(), share(drafts, number, of), times)
+        move |number, times| {
+            let host = host.clone();
+            async move {
+                let drafts = own_drafts((number, of), 2, bytes)?;
+                request_in_turn(host, drafts, times).await
+            }
+        }
     };
     let raws = |_, times| {
         let (raw, payload) = (raw.clone(), payload.clone());
@@ -95,14 +98,6 @@ fn on_two_threads(
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));
     findings.note(cores_given(&samples));
     Ok(())
-}
-
-/// An event for each of two principals.
-fn drafts(bytes: usize) -> Result<[Draft; 2], BenchError> {
-    Ok([
-        draft(bytes)?,
-        draft(bytes)?.with_principal(Principal::new("bob")?),
-    ])
 }
 
 async fn raw_calls(raw: &Raw, payload: &[u8], times: u64) -> Result<(), BenchError> {

@@ -11,7 +11,7 @@ use crate::{
     Bench, BenchError, Findings,
     fixture::{
         CapsuleDir, Installed, Pass, TOPIC, admitted, draft, interceptor, on_threads, request,
-        share, single_thread, threads,
+        single_thread, threads,
     },
     groups::{
         lookup,
@@ -186,19 +186,18 @@ fn subscribers(findings: &mut Findings, bench: &Bench, pace: Pace) -> Result<(),
 
 fn on_more_threads(findings: &mut Findings, pace: Pace) -> Result<(), BenchError> {
     let dispatcher = Arc::new(native::dispatcher(1)?);
-    let first = native::drafts(1)?.remove(0);
-    let drafts = [first.clone(), first.with_principal(Principal::new("bob")?)];
     let runtimes = [(1, threads(1)?), (2, threads(2)?)];
     let contestants = runtimes
         .iter()
         .map(|(count, runtime)| {
-            let (dispatcher, drafts) = (&dispatcher, &drafts);
+            let dispatcher = &dispatcher;
             let contestant = Contestant::on_wall(count.to_string(), move |times| {
                 on_threads(runtime, times, |number, times| {
                     let dispatcher = dispatcher.clone();
-                    let own = share(drafts, number, *count);
                     async move {
-                        for (_, draft) in (0..times).zip(own.iter().cycle()) {
+                        let principal = Principal::new(&format!("p{number}"))?;
+                        let draft = native::drafts(1)?.remove(0).with_principal(principal);
+                        for _ in 0..times {
                             admitted(dispatcher.request(draft.clone()).await?)?;
                         }
                         Ok(())

@@ -1,12 +1,10 @@
 //! Many principals, each with an instance that is kept.
 
-use capsule_core::types::Principal;
-
 use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{
-        CapsuleDir, Installed, computing, cores_given, draft, on_threads, request_in_turn, share,
+        CapsuleDir, Installed, computing, cores_given, on_threads, own_drafts, request_in_turn,
         threads,
     },
     harness::Contestant,
@@ -28,18 +26,18 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let capsules = CapsuleDir::new(&bench.work, "threads")?;
     capsules.add("pass", &bench.pass()?, Installed::default())?;
     let host = capsules.host()?;
-    let mut drafts = Vec::new();
-    for index in 0..PRINCIPALS {
-        drafts.push(draft(BYTES)?.with_principal(Principal::new(&format!("p{index}"))?));
-    }
     let (one, two) = (threads(1)?, threads(2)?);
     let contestants = [("one thread", &one, 1), ("two threads", &two, 2)]
         .into_iter()
         .map(|(name, runtime, count)| {
-            let (host, drafts) = (&host, &drafts);
+            let host = &host;
             Contestant::on_wall(name, move |times| {
                 on_threads(runtime, times, |number, times| {
-                    request_in_turn(host.clone(), share(drafts, number, count), times)
+                    let host = host.clone();
+                    async move {
+                        let drafts = own_drafts((number, count), PRINCIPALS, BYTES)?;
+                        request_in_turn(host, drafts, times).await
+                    }
                 })
             })
         })
