@@ -2,6 +2,7 @@
 
 use std::{hash::BuildHasher, mem, num::NonZeroUsize, sync::Arc, task::Waker};
 
+use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
 
 use super::{
@@ -25,14 +26,14 @@ const SHARDS: usize = if cfg!(shuttle) { 2 } else { 256 };
 /// All lanes of the host.
 #[derive(Debug)]
 pub struct Lanes<D> {
-    shards: Box<[Mutex<Shard<D>>]>,
+    shards: Box<[CachePadded<Mutex<Shard<D>>>]>,
     hasher: RandomState,
     pub(super) config: LaneConfig,
     pub(super) room: Room,
     /// The lanes of those who have none of their own.
     pub(super) shared: Mutex<Shard<D>>,
     /// Numbers of events that the shards have taken.
-    numbers: AtomicU64,
+    numbers: CachePadded<AtomicU64>,
 }
 
 /// The bounds of [`Lanes`].
@@ -133,12 +134,12 @@ impl<D> Lanes<D> {
         shared.enter(&None, 0);
         Self {
             shards: (0..SHARDS)
-                .map(|_| Mutex::new(Shard::new(hasher.clone())))
+                .map(|_| CachePadded::new(Mutex::new(Shard::new(hasher.clone()))))
                 .collect(),
             hasher,
             room: Room::new(config.in_flight, SHARDS),
             shared: Mutex::new(shared),
-            numbers: AtomicU64::new(0),
+            numbers: CachePadded::new(AtomicU64::new(0)),
             config,
         }
     }
