@@ -1,6 +1,6 @@
 //! What became of an event, and why.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -26,8 +26,9 @@ pub struct Outcome {
 }
 
 /// The steps of a chain, in order: each interceptor that took part with its
-/// answer.
-#[derive(Clone, Debug)]
+/// answer. As long as they are kept, so is the chain, with its hooks and with
+/// what is known of those who subscribed to the topic.
+#[derive(Clone)]
 pub struct Steps {
     route: Arc<Route>,
     taken: Taken,
@@ -130,6 +131,12 @@ impl Steps {
                 verdict,
                 duration: *duration,
             })
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
