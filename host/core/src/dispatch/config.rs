@@ -25,8 +25,8 @@ pub struct DispatchConfig {
     /// are logged as a warning; the others are logged for debugging, and all
     /// are counted. Default 10 s.
     pub failure_log_interval: Duration,
-    /// Topics whose route each thread that publishes remembers; each has one
-    /// place, which the next one takes over. A place takes 8 bytes while it is
+    /// Topics whose route each thread that publishes remembers; each has two
+    /// places, which later ones take over. A place takes 8 bytes while it is
     /// empty. Default 4096.
     pub cached_topics: NonZeroUsize,
     /// How many sessions may be registered.

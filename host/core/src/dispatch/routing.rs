@@ -14,6 +14,10 @@ use crate::{
     types::Topic,
 };
 
+/// How many places a topic has: two busy ones that meet do not look up anew
+/// each time.
+const WAYS: usize = 2;
+
 /// Everything that decides where an event goes, as a snapshot that readers
 /// take without a lock.
 #[derive(Debug)]
@@ -21,8 +25,8 @@ pub(super) struct Routing {
     snapshot: ArcSwap<Snapshot>,
     /// That of the snapshot.
     version: AtomicU64,
-    /// Routes that each thread remembers, each in the place that its topic's
-    /// hash gives it: a publisher who invents topics fills no memory, and takes
+    /// Routes that each thread remembers, each in one of the places that its
+    /// topic's hash gives it: a publisher who invents topics fills no memory, and takes
     /// no more from others than a look-up. Threads do not share them, since they
     /// would wait for one another's counts of references.
     cache: ThreadLocal<Box<[ArcSwapOption<Cached>]>>,
@@ -94,29 +98,52 @@ impl Routing {
 
     /// Where events on `topic` go.
     pub(super) fn route(&self, topic: &Topic) -> Arc<Route> {
+        self.look_up(topic, Arc::clone)
+    }
+
+    /// Looks at where events on `topic` go: as [`route`](Self::route), without
+    /// a reference to it.
+    pub(super) fn look_up<R>(&self, topic: &Topic, look: impl FnOnce(&Arc<Route>) -> R) -> R {
         let version = self.version.load(Ordering::Acquire);
-        let place = self.place(topic);
-        if let Some(cached) = &*place.load()
-            && cached.version == version
-            && cached.topic == *topic
-        {
-            return cached.route.clone();
+        let places = self.places_of(topic);
+        for place in places {
+            if let Some(cached) = &*place.load()
+                && cached.version == version
+                && cached.topic == *topic
+            {
+                return look(&cached.route);
+            }
         }
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
-        place.store(Some(Arc::new(Cached {
+        self.remember(places, topic, snapshot.version, &route);
+        look(&route)
+    }
+
+    /// Puts a route in the first of the places that its topic has, and what was
+    /// there in the next one.
+    fn remember(
+        &self,
+        places: &[ArcSwapOption<Cached>],
+        topic: &Topic,
+        version: u64,
+        route: &Arc<Route>,
+    ) {
+        let mut next = Some(Arc::new(Cached {
             topic: topic.clone(),
-            version: snapshot.version,
+            version,
             route: route.clone(),
-        })));
+        }));
+        for place in places {
+            next = place.swap(next).filter(|was| was.version == version);
+        }
         // What was replaced meanwhile must not be kept alive by a place that
         // was emptied before this was put in it: either whoever replaces it
         // sees the mark, or this sees the new version.
         self.is_cached.store(true, Ordering::SeqCst);
-        if self.version.load(Ordering::SeqCst) != snapshot.version {
-            place.store(None);
+        if self.version.load(Ordering::SeqCst) != version {
+            places.iter().for_each(|place| place.store(None));
         }
-        route
     }
 
     /// Replaces all interceptors in one step.
@@ -184,12 +211,14 @@ impl Routing {
         }
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
-    fn place(&self, topic: &Topic) -> &ArcSwapOption<Cached> {
+    /// The places in which a topic's route may be remembered by this thread.
+    fn places_of(&self, topic: &Topic) -> &[ArcSwapOption<Cached>] {
         let empty = || (0..self.places.get()).map(|_| ArcSwapOption::empty());
         let places = self.cache.get_or(|| empty().collect());
-        let hash = self.hasher.hash_one(topic);
-        &places[hash as usize % places.len()]
+        let sets = places.len().div_ceil(WAYS);
+        let first = self.hasher.hash_one(topic) as usize % sets * WAYS;
+        let end = places.len().min(first + WAYS);
+        places.get(first..end).unwrap_or_default()
     }
 }
 
@@ -233,5 +262,34 @@ impl Route {
     /// Whether nobody subscribes.
     pub(super) fn is_deaf(&self) -> bool {
         self.subscribers.is_empty() && self.taps.is_empty()
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_topics_that_meet_are_both_remembered_and_a_third_takes_over() {
+        let routing = Routing::new(const { NonZeroUsize::new(2).unwrap() });
+        let [a, b, c] = ["a", "b", "c"].map(|topic| Topic::new(topic).unwrap());
+        let (first, second) = (routing.route(&a), routing.route(&b));
+        for _ in 0..3 {
+            assert!(Arc::ptr_eq(&routing.route(&a), &first));
+            assert!(Arc::ptr_eq(&routing.route(&b), &second));
+        }
+        let third = routing.route(&c);
+        assert!(Arc::ptr_eq(&routing.route(&c), &third));
+        assert!(Arc::ptr_eq(&routing.route(&b), &second));
+        assert!(!Arc::ptr_eq(&routing.route(&a), &first));
+    }
+
+    #[test]
+    fn nothing_that_was_replaced_is_remembered() {
+        let routing = Routing::new(const { NonZeroUsize::new(2).unwrap() });
+        let [a, b] = ["a", "b"].map(|topic| Topic::new(topic).unwrap());
+        let routes = [routing.route(&a), routing.route(&b)].map(|route| Arc::downgrade(&route));
+        routing.install(Vec::new());
+        assert!(routes.iter().all(|route| route.upgrade().is_none()));
     }
 }
