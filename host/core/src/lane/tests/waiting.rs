@@ -480,3 +480,27 @@ async fn what_grew_on_its_way_counts_until_it_is_delivered() {
     assert_eq!(*notes.lock(), [1, 2]);
     assert_empty(&lanes);
 }
+
+/// Rule: a principal with one event under way needs no lane, so it does not
+/// wait in one that others share; also where its tickets are taken out.
+#[tokio::test]
+async fn one_that_is_alone_waits_for_no_other_principal() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        max_lanes_per_capsule: 0,
+        ..config(8)
+    }));
+    let [one] = groups();
+    let taken = ["alice", "bob"].map(|who| {
+        let wish = visit(Some(&principal(who)), &[&one]);
+        let (mut tickets, _) = Tickets::enter_some(lanes.clone(), wish.visit(), &[]).unwrap();
+        let ticket = tickets.take(0);
+        (tickets, ticket)
+    });
+    for (who, (_, ticket)) in ["alice", "bob"].iter().zip(&taken) {
+        let mut turn = Box::pin(ticket.turn());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(turn.as_mut().poll(&mut context).is_ready(), "{who}");
+    }
+    drop(taken);
+    assert_empty(&lanes);
+}
