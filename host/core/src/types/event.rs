@@ -398,6 +398,9 @@ mod tests {
         let third = draft.with_payload("y").into_event(3);
         assert_eq!([first.seq, second.seq, third.seq], [1, 2, 3]);
         assert_ne!(first.id, second.id);
-        assert_eq!((&first.payload[..], &third.payload[..]), (&b"x"[..], &b"y"[..]));
+        assert_eq!(
+            (&first.payload[..], &third.payload[..]),
+            (&b"x"[..], &b"y"[..])
+        );
     }
 }

@@ -504,3 +504,72 @@ async fn one_that_is_alone_waits_for_no_other_principal() {
     drop(taken);
     assert_empty(&lanes);
 }
+
+/// A host with room for 100 bytes, of which 60 are taken.
+fn with_room_for_40() -> (Arc<Lanes<Note>>, Tickets) {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 10,
+            bytes: 100,
+        },
+        ..config(8)
+    }));
+    let held = lanes.try_enter(&of_bytes("alice", 60)).unwrap();
+    (lanes, held)
+}
+
+fn of_bytes(who: &str, bytes: u64) -> Wish {
+    let [one] = groups();
+    Wish {
+        bytes,
+        ..visit(Some(&principal(who)), &[&one])
+    }
+}
+
+/// Rule: of those who wait for the host's room the first is the next: who comes
+/// later does not take it in small pieces.
+#[test]
+fn nobody_takes_the_hosts_room_before_those_who_wait_for_it() {
+    let (lanes, held) = with_room_for_40();
+    let (large, small) = (of_bytes("bob", 60), of_bytes("carol", 10));
+    let mut waits = Entering::new(&lanes, &large);
+    assert!(waits.poll().is_none());
+    let free = Wish {
+        scopes: [].into(),
+        ..small.clone()
+    };
+    for wish in [&small, &free] {
+        let refused = lanes.try_enter(wish);
+        assert!(matches!(refused, Err(NoRoom::Host { .. })), "{refused:?}");
+    }
+    let some = Tickets::enter_some(lanes.clone(), small.visit(), &[]);
+    assert!(matches!(some, Err(NoRoom::Host { .. })), "{some:?}");
+    drop(held);
+    assert!(waits.is_woken());
+    drop(waits.poll().unwrap());
+    drop(lanes.try_enter(&small).unwrap());
+    drop(waits);
+    assert_empty(&lanes);
+}
+
+/// Rule: one who gives up makes way for those behind, for whom there may be
+/// room already; and when nobody waits, the room is open to all again.
+#[test]
+fn one_who_gives_up_for_the_hosts_room_makes_way() {
+    let (lanes, held) = with_room_for_40();
+    let (large, small) = (of_bytes("bob", 60), of_bytes("carol", 10));
+    let mut gives_up = Entering::new(&lanes, &large);
+    assert!(gives_up.poll().is_none());
+    let mut next = Entering::new(&lanes, &small);
+    assert!(next.poll().is_none());
+    drop(gives_up);
+    assert!(next.is_woken(), "there is room for it");
+    let entered = next.poll().unwrap();
+    let another = lanes.try_enter(&of_bytes("dave", 10)).unwrap();
+    let mut gives_up = Entering::new(&lanes, &large);
+    assert!(gives_up.poll().is_none());
+    drop(gives_up);
+    drop(lanes.try_enter(&of_bytes("erin", 10)).unwrap());
+    drop((held, entered, another, next));
+    assert_empty(&lanes);
+}
