@@ -573,3 +573,34 @@ fn one_who_gives_up_for_the_hosts_room_makes_way() {
     drop((held, entered, another, next));
     assert_empty(&lanes);
 }
+
+/// Rule: an event is refused for what is under way, not for room that is put
+/// by: one that just fits is let in at once, however it comes.
+#[test]
+fn room_that_is_put_by_refuses_nobody() {
+    let in_flight = LaneConfig::default().in_flight;
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight_per_principal: in_flight,
+        ..config(8)
+    }));
+    let small = ["a", "b", "c"].map(|who| lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    assert!(lanes.room.used().bytes > 3, "there is room put by");
+    assert_eq!(lanes.in_flight().bytes, 3);
+    let rest = of_bytes("large", in_flight.bytes - 3);
+    let free = Wish {
+        scopes: [].into(),
+        ..rest.clone()
+    };
+    drop(lanes.try_enter(&rest).unwrap());
+    for who in ["a", "b", "c"] {
+        drop(lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    }
+    drop(lanes.try_enter(&free).unwrap());
+    for who in ["a", "b", "c"] {
+        drop(lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    }
+    let some = Tickets::enter_some(lanes.clone(), rest.visit(), &[]);
+    assert!(some.is_ok(), "{:?}", some.err());
+    drop((some, small));
+    assert_empty(&lanes);
+}
