@@ -604,3 +604,52 @@ fn room_that_is_put_by_refuses_nobody() {
     drop((some, small));
     assert_empty(&lanes);
 }
+
+/// Rule: room of the host is not kept while waiting for something else.
+#[test]
+fn one_who_must_wait_for_a_lane_again_gives_the_hosts_room_back() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 2,
+            bytes: 100,
+        },
+        ..config(1)
+    }));
+    let wish = of_bytes("alice", 1);
+    let [bob, carol] = ["bob", "carol"].map(|who| lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    let mut waits = Entering::new(&lanes, &wish);
+    assert!(waits.poll().is_none());
+    drop((bob, carol));
+    assert!(waits.is_woken(), "it is granted room");
+    let nested = Wish {
+        is_nested: true,
+        ..wish.clone()
+    };
+    let nested = lanes.try_enter(&nested).unwrap();
+    assert!(waits.poll().is_none(), "its lane is full");
+    drop(lanes.try_enter(&of_bytes("dave", 1)).unwrap());
+    drop(nested);
+    assert!(waits.is_woken());
+    drop(waits.poll().unwrap());
+    drop(waits);
+    assert_empty(&lanes);
+}
+
+/// Rule: one principal takes no more than its share, with what its hooks
+/// trigger neither.
+#[test]
+fn what_is_triggered_counts_against_the_share() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight_per_principal: RoomUse {
+            events: 1,
+            bytes: 100,
+        },
+        ..config(8)
+    }));
+    let wish = of_bytes("alice", 1);
+    let held = lanes.try_enter(&wish).unwrap();
+    let some = Tickets::enter_some(lanes.clone(), wish.visit(), &[]);
+    assert!(matches!(some, Err(NoRoom::Share { .. })), "{some:?}");
+    drop((some, held));
+    assert_empty(&lanes);
+}
