@@ -79,4 +79,41 @@ mod tests {
         assert_eq!(sum, 4000);
         assert!(counts.iter().count() < 40);
     }
+
+    /// What an event counts when it is dropped must not depend on when that is:
+    /// a runtime that a thread keeps for itself ends with the thread.
+    #[test]
+    fn a_thread_can_count_to_its_very_end() {
+        use std::{
+            cell::RefCell,
+            panic::{AssertUnwindSafe, catch_unwind},
+            sync::{Arc, mpsc},
+        };
+
+        struct AtEnd(Arc<Striped<Count>>, mpsc::Sender<bool>);
+
+        impl Drop for AtEnd {
+            fn drop(&mut self) {
+                let counts = AssertUnwindSafe(|| self.0.mine().add(1));
+                self.1.send(catch_unwind(counts).is_ok()).unwrap();
+            }
+        }
+
+        thread_local! {
+            static KEPT: RefCell<Option<AtEnd>> = const { RefCell::new(None) };
+        }
+
+        let counts = Arc::new(Striped::<Count>::default());
+        let (said, heard) = mpsc::channel();
+        let of_thread = counts.clone();
+        thread::spawn(move || {
+            KEPT.with_borrow_mut(|kept| *kept = Some(AtEnd(of_thread.clone(), said)));
+            // After the first: what comes last goes first.
+            of_thread.mine().add(1);
+        })
+        .join()
+        .unwrap();
+        assert!(heard.recv().unwrap(), "it panicked");
+        assert_eq!(counts.iter().map(Count::read).sum::<u64>(), 2);
+    }
 }

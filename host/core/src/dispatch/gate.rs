@@ -121,3 +121,48 @@ mod tests {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules {
+    use std::sync::Arc;
+
+    use shuttle::{future::block_on, thread};
+
+    use super::*;
+    use crate::sync::schedules;
+
+    /// Rule: a shutdown waits for all that was taken in, and for nothing else:
+    /// it ends neither before nor never.
+    #[test]
+    fn no_schedule_closes_the_gate_behind_somebody_inside() {
+        // Who closes must be held up by one while another stays.
+        shuttle::check_random(
+            || {
+                let gate = Arc::new(Gate::default());
+                let inside = Arc::new(AtomicU64::new(0));
+                let threads: Vec<_> = (0..2)
+                    .map(|_| {
+                        let (gate, inside) = (gate.clone(), inside.clone());
+                        thread::spawn(move || {
+                            if gate.enter() {
+                                inside.fetch_add(1, Ordering::SeqCst);
+                                // Stays for a while.
+                                for _ in 0..10 {
+                                    assert!(inside.load(Ordering::SeqCst) > 0);
+                                }
+                                inside.fetch_sub(1, Ordering::SeqCst);
+                                gate.leave();
+                            }
+                        })
+                    })
+                    .collect();
+                block_on(gate.close());
+                assert_eq!(inside.load(Ordering::SeqCst), 0);
+                for thread in threads {
+                    thread.join().unwrap();
+                }
+            },
+            schedules() * 4,
+        );
+    }
+}

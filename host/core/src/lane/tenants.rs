@@ -147,3 +147,56 @@ impl<D> IndexMut<usize> for Tenants<D> {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::tenant::Which, *};
+
+    proptest! {
+        /// Who comes back is found, or is new, whoever came and went meanwhile;
+        /// also where two of them have one hash.
+        #[test]
+        fn everybody_has_one_number_of_their_own(
+            ops in prop::collection::vec((0..6_usize, any::<bool>()), 1..60),
+        ) {
+            let who = |n: usize| (n > 0).then(|| Principal::new(&format!("p{n}")).unwrap());
+            let mut tenants = Tenants::<()>::default();
+            let mut numbers = [None; 6];
+            for (n, enters) in ops {
+                if enters {
+                    let number = tenants.enter(&who(n), n as u64 % 2);
+                    prop_assert!(numbers[n].is_none_or(|known| known == number));
+                    numbers[n] = Some(number);
+                } else if let Some(number) = numbers[n].take() {
+                    tenants.remove(number);
+                }
+                prop_assert_eq!(tenants.len(), numbers.iter().flatten().count());
+                prop_assert_eq!(tenants.iter().count(), tenants.len());
+                for (n, number) in numbers.iter().enumerate() {
+                    if let Some(number) = number {
+                        prop_assert_eq!(&tenants[*number].principal, &who(n));
+                    }
+                }
+                prop_assert_eq!(tenants.by_principal.len(), tenants.others.len());
+            }
+        }
+    }
+
+    #[test]
+    fn queues_that_have_grown_are_not_kept() {
+        let mut tenants = Tenants::<()>::default();
+        for (places, kept) in [(1, 1), (2, 0), (1, 1)] {
+            let tenant = tenants.enter(&None, 0);
+            let outbox = tenants.queues(tenant).of(Which::Admitted);
+            let numbers: Vec<_> = (0..places).map(|_| outbox.push()).collect();
+            for number in numbers {
+                outbox.fill(number, None);
+            }
+            assert!(outbox.go_on().is_empty());
+            tenants.remove(tenant);
+            assert_eq!(tenants.spare.len(), kept, "{places}");
+        }
+    }
+}

@@ -375,4 +375,32 @@ mod tests {
             assert_eq!(more, 4, "{what}");
         }
     }
+
+    #[test]
+    fn what_is_unset_is_the_hosts_to_give() {
+        let topic = Topic::new("a").unwrap();
+        let long_ago = UNIX_EPOCH + Duration::from_secs(1);
+        let given = Draft::new(topic)
+            .with_id(Name::new("x").unwrap())
+            .with_time(long_ago);
+        let event = given.clone().into_event(1);
+        assert_eq!((event.id.to_string(), event.time), ("x".into(), long_ago));
+        let event = given.with_id(None).with_time(None).into_event(2);
+        assert!(matches!(event.id, EventId::Host(id) if !id.is_nil()));
+        assert!(event.time > long_ago);
+    }
+
+    /// A draft is the event to be: its copy is another event.
+    #[test]
+    fn a_copy_of_a_draft_is_an_event_of_its_own() {
+        let draft = Draft::new(Topic::new("a").unwrap()).with_payload("x");
+        let (first, second) = (draft.clone().into_event(1), draft.clone().into_event(2));
+        let third = draft.with_payload("y").into_event(3);
+        assert_eq!([first.seq, second.seq, third.seq], [1, 2, 3]);
+        assert_ne!(first.id, second.id);
+        assert_eq!(
+            (&first.payload[..], &third.payload[..]),
+            (&b"x"[..], &b"y"[..])
+        );
+    }
 }

@@ -485,3 +485,14 @@ async fn order_says_what_waits_for_what() {
         assert_eq!(started.elapsed(), Duration::from_millis(want), "{order:?}");
     }
 }
+
+/// An outcome is written to logs with `{:?}`: what it says is about the event,
+/// not about everybody who subscribes to its topic.
+#[tokio::test(start_paused = true)]
+async fn an_outcome_says_nothing_of_who_subscribes() {
+    let dispatcher = dispatcher([interceptor("a", keep())]);
+    let _subscription = dispatcher.subscribe(options("somebody-elses", ">"));
+    let outcome = dispatcher.request(draft()).await.unwrap();
+    let text = format!("{outcome:?}");
+    assert!(!text.contains("somebody-elses"), "{text}");
+}

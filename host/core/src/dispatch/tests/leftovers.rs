@@ -150,3 +150,41 @@ async fn ten_thousand_principals_leave_nothing() {
     assert_eq!((stats.pushed.items, stats.queued.items), (20_000, 100));
     assert_eq!(stats.principals, 100);
 }
+
+/// Rule: cancelling gives everything back, whenever: also where a thread ends
+/// with an event that it keeps, as a runtime of its own does.
+#[test]
+fn an_event_that_ends_with_its_thread_leaves_nothing() {
+    use std::{
+        cell::RefCell,
+        panic::{AssertUnwindSafe, catch_unwind},
+    };
+
+    use futures_util::FutureExt;
+
+    struct AtEnd(Option<Running>);
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            // Not caught, a panic here ends the process.
+            let _panic = catch_unwind(AssertUnwindSafe(|| drop(self.0.take())));
+        }
+    }
+
+    thread_local! {
+        static KEPT: RefCell<AtEnd> = const { RefCell::new(AtEnd(None)) };
+    }
+
+    let dispatcher = Arc::new(dispatcher([interceptor("a", keep())]));
+    let of_thread = dispatcher.clone();
+    std::thread::spawn(move || {
+        KEPT.with_borrow_mut(|kept| {
+            kept.0 = Some(of_thread.try_submit(draft()).unwrap());
+        });
+    })
+    .join()
+    .unwrap();
+    let drained = dispatcher.drain().now_or_never();
+    assert!(drained.is_some(), "a shutdown waits for ever");
+    assert_empty(&dispatcher);
+}

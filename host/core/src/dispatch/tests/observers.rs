@@ -362,3 +362,58 @@ async fn a_degraded_lane_is_audited() {
     }
     assert_empty(&dispatcher);
 }
+
+/// Rule: an audit record when a principal begins to share a lane: also where it
+/// does so because its only event waits for a subscriber.
+#[tokio::test(start_paused = true)]
+async fn a_degraded_lane_to_a_subscriber_is_audited() {
+    let config = DispatchConfig {
+        lanes: LaneConfig {
+            max_lanes_per_capsule: 0,
+            ..LaneConfig::default()
+        },
+        ..DispatchConfig::default()
+    };
+    let dispatcher = Arc::new(with_config(config, []));
+    let mut observer = observe(&dispatcher, Category::Audit, MailboxConfig::default());
+    let mailbox = queue(Overflow::Block, 1);
+    let mut subscription = dispatcher.subscribe(options("s", ">").with_mailbox(mailbox));
+    for who in ["alice", "alice", "bob"] {
+        dispatcher.publish(of(who, "a.b")).await.unwrap();
+        idle().await;
+    }
+    // Alice's second and Bob's only one stand in one lane.
+    let shared: Vec<_> = records(&mut observer);
+    assert_eq!(shared, ["audit", "audit"], "one for each of them");
+    assert_eq!(dispatcher.counters().shared_lanes, 2);
+    for _ in 0..3 {
+        let _message = subscription.recv().await;
+    }
+    dispatcher.drain().await;
+    assert_empty(&dispatcher);
+}
+
+/// Rule: an audit record when a principal begins to share a lane: also where
+/// the event that makes it do so is itself refused.
+#[tokio::test(start_paused = true)]
+async fn a_degraded_lane_is_audited_though_the_second_event_is_refused() {
+    let config = DispatchConfig {
+        lanes: LaneConfig {
+            max_lanes_per_capsule: 0,
+            in_flight_per_principal: RoomUse {
+                events: 1,
+                bytes: 1 << 20,
+            },
+            ..LaneConfig::default()
+        },
+        ..DispatchConfig::default()
+    };
+    let dispatcher = with_config(config, [interceptor("a", Answer::Slow(10))]);
+    let mut observer = observe(&dispatcher, Category::Audit, MailboxConfig::default());
+    let first = dispatcher.try_submit(of("alice", "a.b")).unwrap();
+    assert!(dispatcher.try_submit(of("alice", "a.b")).is_err());
+    // From here on others stand behind alice's first event.
+    let _outcome = first.run().await;
+    assert_eq!(records(&mut observer), ["audit"]);
+    assert_empty(&dispatcher);
+}

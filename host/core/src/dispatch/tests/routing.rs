@@ -137,3 +137,35 @@ async fn more_topics_than_are_remembered_are_routed_right() {
         assert_eq!(received(&mut subscription), ["x"]);
     }
 }
+
+/// Rule: a generation that nothing runs on goes at once, whichever threads
+/// remember routes of it, those that have ended among them; and each of them
+/// sees the change with its very next event.
+#[test]
+fn no_route_that_another_thread_remembers_keeps_an_old_generation() {
+    let old = interceptor("a", keep());
+    let hook = weak(&old);
+    let dispatcher = dispatcher([old]);
+    let topic = Topic::new("a.b").unwrap();
+    let (asked, changed) = (std::sync::Barrier::new(4), std::sync::Barrier::new(3));
+    let mut gone = false;
+    std::thread::scope(|scope| {
+        for stays in [true, false, true] {
+            let (dispatcher, topic, asked, changed) = (&dispatcher, &topic, &asked, &changed);
+            scope.spawn(move || {
+                assert!(dispatcher.is_heard(topic));
+                asked.wait();
+                if stays {
+                    changed.wait();
+                    assert!(!dispatcher.is_heard(topic));
+                }
+            });
+        }
+        asked.wait();
+        dispatcher.install(vec![]);
+        // Said once nobody waits for this thread any more.
+        gone = hook.upgrade().is_none();
+        changed.wait();
+    });
+    assert!(gone);
+}

@@ -295,3 +295,52 @@ fn no_schedule_makes_two_events_in_shared_lanes_wait_for_each_other() {
         4,
     );
 }
+
+/// Rule: an event is refused for what is under way, not for room that is put
+/// by: also where another who was refused has just had that given back.
+#[test]
+fn no_schedule_refuses_an_event_for_room_that_another_had_given_back() {
+    shuttle::check_pct(
+        || {
+            const EVENTS: u64 = 64;
+            let lanes = Arc::new(Lanes::new(LaneConfig {
+                in_flight: RoomUse {
+                    events: EVENTS,
+                    bytes: 1 << 20,
+                },
+                ..config(EVENTS as usize)
+            }));
+            let [group] = groups();
+            // One of each of the two locks.
+            let of_lock = |lock| {
+                let mut names = (0..).map(|n| principal(&format!("p{n}")));
+                let is_its = |p: &Principal| lanes.shard_of(&Some(p.clone())).0 == lock;
+                names.find(is_its).unwrap()
+            };
+            let (idle, busy) = (of_lock(0), of_lock(1));
+            let put_by = lanes.try_enter(&visit(Some(&idle), &[&group])).unwrap();
+            let held = || lanes.shard(0).lock().reserve.held().events;
+            assert_eq!(held(), 2, "the reserve of a lock that nobody uses now");
+            let busy = visit(Some(&busy), &[&group]);
+            let under_way: Vec<_> = (0..EVENTS - 3)
+                .map(|_| lanes.try_enter(&busy).unwrap())
+                .collect();
+            assert_eq!(lanes.room.used().events, EVENTS);
+            // There is room for two.
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let (lanes, busy) = (lanes.clone(), busy.clone());
+                    thread::spawn(move || lanes.try_enter(&busy))
+                })
+                .collect();
+            let entered: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+            for entered in &entered {
+                assert!(entered.is_ok(), "{:?}", entered.as_ref().err());
+            }
+            drop((put_by, under_way, entered));
+            assert_empty(&lanes);
+        },
+        schedules(),
+        4,
+    );
+}

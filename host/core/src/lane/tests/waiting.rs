@@ -480,3 +480,176 @@ async fn what_grew_on_its_way_counts_until_it_is_delivered() {
     assert_eq!(*notes.lock(), [1, 2]);
     assert_empty(&lanes);
 }
+
+/// Rule: a principal with one event under way needs no lane, so it does not
+/// wait in one that others share; also where its tickets are taken out.
+#[tokio::test]
+async fn one_that_is_alone_waits_for_no_other_principal() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        max_lanes_per_capsule: 0,
+        ..config(8)
+    }));
+    let [one] = groups();
+    let taken = ["alice", "bob"].map(|who| {
+        let wish = visit(Some(&principal(who)), &[&one]);
+        let (mut tickets, _) = Tickets::enter_some(lanes.clone(), wish.visit(), &[]).unwrap();
+        let ticket = tickets.take(0);
+        (tickets, ticket)
+    });
+    for (who, (_, ticket)) in ["alice", "bob"].iter().zip(&taken) {
+        let mut turn = Box::pin(ticket.turn());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(turn.as_mut().poll(&mut context).is_ready(), "{who}");
+    }
+    drop(taken);
+    assert_empty(&lanes);
+}
+
+/// A host with room for 100 bytes, of which 60 are taken.
+fn with_room_for_40() -> (Arc<Lanes<Note>>, Tickets) {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 10,
+            bytes: 100,
+        },
+        ..config(8)
+    }));
+    let held = lanes.try_enter(&of_bytes("alice", 60)).unwrap();
+    (lanes, held)
+}
+
+fn of_bytes(who: &str, bytes: u64) -> Wish {
+    let [one] = groups();
+    Wish {
+        bytes,
+        ..visit(Some(&principal(who)), &[&one])
+    }
+}
+
+/// Rule: of those who wait for the host's room the first is the next: who comes
+/// later does not take it in small pieces.
+#[test]
+fn nobody_takes_the_hosts_room_before_those_who_wait_for_it() {
+    let (lanes, held) = with_room_for_40();
+    let (large, small) = (of_bytes("bob", 60), of_bytes("carol", 10));
+    let mut waits = Entering::new(&lanes, &large);
+    assert!(waits.poll().is_none());
+    let free = Wish {
+        scopes: [].into(),
+        ..small.clone()
+    };
+    for wish in [&small, &free] {
+        let refused = lanes.try_enter(wish);
+        assert!(matches!(refused, Err(NoRoom::Host { .. })), "{refused:?}");
+    }
+    let some = Tickets::enter_some(lanes.clone(), small.visit(), &[]);
+    assert!(matches!(some, Err(NoRoom::Host { .. })), "{some:?}");
+    drop(held);
+    assert!(waits.is_woken());
+    drop(waits.poll().unwrap());
+    drop(lanes.try_enter(&small).unwrap());
+    drop(waits);
+    assert_empty(&lanes);
+}
+
+/// Rule: one who gives up makes way for those behind, for whom there may be
+/// room already; and when nobody waits, the room is open to all again.
+#[test]
+fn one_who_gives_up_for_the_hosts_room_makes_way() {
+    let (lanes, held) = with_room_for_40();
+    let (large, small) = (of_bytes("bob", 60), of_bytes("carol", 10));
+    let mut gives_up = Entering::new(&lanes, &large);
+    assert!(gives_up.poll().is_none());
+    let mut next = Entering::new(&lanes, &small);
+    assert!(next.poll().is_none());
+    drop(gives_up);
+    assert!(next.is_woken(), "there is room for it");
+    let entered = next.poll().unwrap();
+    let another = lanes.try_enter(&of_bytes("dave", 10)).unwrap();
+    let mut gives_up = Entering::new(&lanes, &large);
+    assert!(gives_up.poll().is_none());
+    drop(gives_up);
+    drop(lanes.try_enter(&of_bytes("erin", 10)).unwrap());
+    drop((held, entered, another, next));
+    assert_empty(&lanes);
+}
+
+/// Rule: an event is refused for what is under way, not for room that is put
+/// by: one that just fits is let in at once, however it comes.
+#[test]
+fn room_that_is_put_by_refuses_nobody() {
+    let in_flight = LaneConfig::default().in_flight;
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight_per_principal: in_flight,
+        ..config(8)
+    }));
+    let small = ["a", "b", "c"].map(|who| lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    assert!(lanes.room.used().bytes > 3, "there is room put by");
+    assert_eq!(lanes.in_flight().bytes, 3);
+    let rest = of_bytes("large", in_flight.bytes - 3);
+    let free = Wish {
+        scopes: [].into(),
+        ..rest.clone()
+    };
+    drop(lanes.try_enter(&rest).unwrap());
+    for who in ["a", "b", "c"] {
+        drop(lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    }
+    drop(lanes.try_enter(&free).unwrap());
+    for who in ["a", "b", "c"] {
+        drop(lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    }
+    let some = Tickets::enter_some(lanes.clone(), rest.visit(), &[]);
+    assert!(some.is_ok(), "{:?}", some.err());
+    drop((some, small));
+    assert_empty(&lanes);
+}
+
+/// Rule: room of the host is not kept while waiting for something else.
+#[test]
+fn one_who_must_wait_for_a_lane_again_gives_the_hosts_room_back() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight: RoomUse {
+            events: 2,
+            bytes: 100,
+        },
+        ..config(1)
+    }));
+    let wish = of_bytes("alice", 1);
+    let [bob, carol] = ["bob", "carol"].map(|who| lanes.try_enter(&of_bytes(who, 1)).unwrap());
+    let mut waits = Entering::new(&lanes, &wish);
+    assert!(waits.poll().is_none());
+    drop((bob, carol));
+    assert!(waits.is_woken(), "it is granted room");
+    let nested = Wish {
+        is_nested: true,
+        ..wish.clone()
+    };
+    let nested = lanes.try_enter(&nested).unwrap();
+    assert!(waits.poll().is_none(), "its lane is full");
+    drop(lanes.try_enter(&of_bytes("dave", 1)).unwrap());
+    drop(nested);
+    assert!(waits.is_woken());
+    drop(waits.poll().unwrap());
+    drop(waits);
+    assert_empty(&lanes);
+}
+
+/// Rule: one principal takes no more than its share, with what its hooks
+/// trigger neither.
+#[test]
+fn what_is_triggered_counts_against_the_share() {
+    let lanes = Arc::new(Lanes::new(LaneConfig {
+        in_flight_per_principal: RoomUse {
+            events: 1,
+            bytes: 100,
+        },
+        ..config(8)
+    }));
+    let wish = of_bytes("alice", 1);
+    let held = lanes.try_enter(&wish).unwrap();
+    let some = Tickets::enter_some(lanes.clone(), wish.visit(), &[]);
+    assert!(matches!(some, Err(NoRoom::Share { .. })), "{some:?}");
+    drop((some, held));
+    assert_empty(&lanes);
+}
