@@ -70,6 +70,11 @@ impl Audience {
             .min(subscriber.mailbox().max_bytes.get());
     }
 
+    /// How many listen; one that is found by several things counts for each.
+    pub(super) fn len(&self) -> usize {
+        self.of_all.len() + self.of_some.values().map(Vec::len).sum::<usize>()
+    }
+
     /// Whether nobody subscribes.
     pub(super) fn is_empty(&self) -> bool {
         self.of_all.is_empty() && self.of_some.is_empty()

@@ -103,44 +103,43 @@ impl Counters {
     }
 
     pub(super) fn published(&self) {
-        self.totals.mine().published.add(1);
+        self.totals.count(|totals| totals.published.add(1));
     }
 
     pub(super) fn refused(&self) {
-        self.totals.mine().refused.add(1);
+        self.totals.count(|totals| totals.refused.add(1));
     }
 
     pub(super) fn cancelled(&self) {
-        self.totals.mine().cancelled.add(1);
+        self.totals.count(|totals| totals.cancelled.add(1));
     }
 
     pub(super) fn triggered(&self) {
-        self.totals.mine().triggered.add(1);
+        self.totals.count(|totals| totals.triggered.add(1));
     }
 
     pub(super) fn handed_out(&self, times: u64) {
-        self.totals.mine().handed_out.add(times);
+        self.totals.count(|totals| totals.handed_out.add(times));
     }
 
     pub(super) fn lost(&self, lost: &Losses) {
-        let totals = self.totals.mine();
-        for (counter, (_, lost)) in totals.lost.iter().zip(lost.by_cause()) {
-            counter.add(lost.items);
-        }
-        totals.lost_bytes.add(lost.total().bytes);
+        self.totals.count(|totals| {
+            for (counter, (_, lost)) in totals.lost.iter().zip(lost.by_cause()) {
+                counter.add(lost.items);
+            }
+            totals.lost_bytes.add(lost.total().bytes);
+        });
     }
 
     pub(super) fn shared_lane(&self) {
-        self.totals.mine().shared_lanes.add(1);
+        self.totals.count(|totals| totals.shared_lanes.add(1));
     }
 
     pub(super) fn quarantine(&self, change: Change) {
-        let totals = self.totals.mine();
-        match change {
-            Change::Out(_) => &totals.quarantined,
-            Change::Back => &totals.recovered,
-        }
-        .add(1);
+        self.totals.count(|totals| match change {
+            Change::Out(_) => totals.quarantined.add(1),
+            Change::Back => totals.recovered.add(1),
+        });
     }
 
     /// Counts an event of the host about itself, and gives its number.
@@ -149,24 +148,25 @@ impl Counters {
     }
 
     pub(super) fn decided(&self, decision: &Decision, duration: Duration) {
-        let totals = self.totals.mine();
-        match decision {
-            Decision::Continue { .. } => &totals.admitted,
-            Decision::Final { .. } => &totals.answered,
-            Decision::Deny { .. } => &totals.denied,
-        }
-        .add(1);
-        totals.durations.add(duration);
+        self.totals.count(|totals| {
+            match decision {
+                Decision::Continue { .. } => totals.admitted.add(1),
+                Decision::Final { .. } => totals.answered.add(1),
+                Decision::Deny { .. } => totals.denied.add(1),
+            }
+            totals.durations.add(duration);
+        });
     }
 
     pub(super) fn step(&self, verdict: &StepVerdict) {
-        let totals = self.totals.mine();
-        totals.steps.add(1);
-        if let StepVerdict::Error(error) = verdict
-            && let Some(counter) = totals.errors.get(error.kind as usize)
-        {
-            counter.add(1);
-        }
+        self.totals.count(|totals| {
+            totals.steps.add(1);
+            if let StepVerdict::Error(error) = verdict
+                && let Some(counter) = totals.errors.get(error.kind as usize)
+            {
+                counter.add(1);
+            }
+        });
     }
 }
 

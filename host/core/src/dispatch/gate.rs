@@ -37,12 +37,12 @@ impl Gate {
 
     /// One more is inside, where another is.
     pub(super) fn stay(&self) {
-        self.entered.mine().fetch_add(1, Ordering::SeqCst);
+        count(&self.entered);
     }
 
     /// Leaves.
     pub(super) fn leave(&self) {
-        self.left.mine().fetch_add(1, Ordering::SeqCst);
+        count(&self.left);
         if self.closed.load(Ordering::SeqCst) {
             self.leaving.notify_waiters();
         }
@@ -70,6 +70,12 @@ impl Gate {
         let left = sum(&self.left);
         left == sum(&self.entered)
     }
+}
+
+fn count(counts: &Striped<AtomicU64>) {
+    counts.count(|count| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -78,19 +78,20 @@ pub struct HistogramSnapshot {
 impl Meter {
     /// Counts one step.
     pub(super) fn count(&self, verdict: &StepVerdict, duration: Duration) {
-        let totals = self.totals.mine();
-        let counter = match verdict {
-            StepVerdict::Continue { changed: false } => Some(&totals.continued),
-            StepVerdict::Continue { changed: true } => Some(&totals.changed),
-            StepVerdict::Final => Some(&totals.answered),
-            StepVerdict::Deny { .. } => Some(&totals.denied),
-            StepVerdict::Skip => Some(&totals.skipped),
-            StepVerdict::Error(error) => totals.errors.get(error.kind as usize),
-        };
-        if let Some(counter) = counter {
-            counter.add(1);
-        }
-        totals.durations.add(duration);
+        self.totals.count(|totals| {
+            let counter = match verdict {
+                StepVerdict::Continue { changed: false } => Some(&totals.continued),
+                StepVerdict::Continue { changed: true } => Some(&totals.changed),
+                StepVerdict::Final => Some(&totals.answered),
+                StepVerdict::Deny { .. } => Some(&totals.denied),
+                StepVerdict::Skip => Some(&totals.skipped),
+                StepVerdict::Error(error) => totals.errors.get(error.kind as usize),
+            };
+            if let Some(counter) = counter {
+                counter.add(1);
+            }
+            totals.durations.add(duration);
+        });
     }
 
     /// Whether a failure is to be a warning in the log: the first of its family

@@ -1,15 +1,16 @@
 //! Where an event goes: the chain of its topic, and those who subscribe to it.
 
-use std::{collections::HashMap, hash::BuildHasher, num::NonZeroUsize, sync::Arc};
+use std::{collections::HashMap, hash::BuildHasher, mem, num::NonZeroUsize, ops::Range, sync::Arc};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
+use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
-use thread_local::ThreadLocal;
 
 use super::{Interceptor, Plan, audience::Audience, plan::Chain, plan::Registry};
 use crate::{
+    striped::PerThread,
     subscribe::{Subscriber, View},
-    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
+    sync::{AtomicU64, Mutex, Ordering},
     topic::TopicTree,
     types::Topic,
 };
@@ -17,6 +18,9 @@ use crate::{
 /// How many places a topic has: two busy ones that meet do not look up anew
 /// each time.
 const WAYS: usize = 2;
+/// How many stages and subscribers the routes of a thread may have, for each
+/// place: about a hundred bytes. No setting: few routes come near it.
+const WEIGHT: usize = 4;
 
 /// Everything that decides where an event goes, as a snapshot that readers
 /// take without a lock.
@@ -25,15 +29,11 @@ pub(super) struct Routing {
     snapshot: ArcSwap<Snapshot>,
     /// That of the snapshot.
     version: AtomicU64,
-    /// Routes that each thread remembers, each in one of the places that its
-    /// topic's hash gives it: a publisher who invents topics fills no memory, and takes
-    /// no more from others than a look-up. Threads do not share them, since they
+    /// Routes that each thread remembers. Threads do not share them, since they
     /// would wait for one another's counts of references.
-    cache: ThreadLocal<Box<[ArcSwapOption<Cached>]>>,
+    cache: PerThread<CachePadded<Mutex<Remembered>>>,
     /// How many places each thread has.
     places: NonZeroUsize,
-    /// Something is in the cache.
-    is_cached: AtomicBool,
     hasher: RandomState,
     writer: Mutex<Writer>,
 }
@@ -53,6 +53,17 @@ struct Snapshot {
     version: u64,
     plan: Arc<Plan>,
     subscribers: TopicTree<Arc<Subscriber>>,
+}
+
+/// The routes that one thread remembers, each in one of the places that its
+/// topic's hash gives it: a publisher who invents topics takes no more from
+/// others than a look-up, and no more memory than there may be.
+#[derive(Debug, Default)]
+struct Remembered {
+    /// None before the first.
+    places: Box<[Option<Cached>]>,
+    /// How many stages and subscribers the routes have.
+    weight: usize,
 }
 
 #[derive(Debug)]
@@ -84,9 +95,8 @@ impl Routing {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             version: AtomicU64::new(0),
-            cache: ThreadLocal::new(),
+            cache: PerThread::default(),
             places: cached_topics,
-            is_cached: AtomicBool::new(false),
             hasher: RandomState::default(),
             writer: Mutex::new(writer),
         }
@@ -105,45 +115,29 @@ impl Routing {
     /// a reference to it.
     pub(super) fn look_up<R>(&self, topic: &Topic, look: impl FnOnce(&Arc<Route>) -> R) -> R {
         let version = self.version.load(Ordering::Acquire);
-        let places = self.places_of(topic);
-        for place in places {
-            if let Some(cached) = &*place.load()
-                && cached.version == version
-                && cached.topic == *topic
-            {
-                return look(&cached.route);
-            }
+        let hash = self.hasher.hash_one(topic);
+        let own = self.cache.get_or(CachePadded::default);
+        if let Some(own) = own
+            && let Some(route) = own.lock().find(hash, topic, version)
+        {
+            return look(route);
         }
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
-        self.remember(places, topic, snapshot.version, &route);
+        if let Some(own) = own {
+            let mut own = own.lock();
+            // Either whoever replaces the snapshot empties this after, or the
+            // new version is seen here: what was replaced is not kept alive.
+            if self.version.load(Ordering::SeqCst) == snapshot.version {
+                let cached = Cached {
+                    topic: topic.clone(),
+                    version: snapshot.version,
+                    route: route.clone(),
+                };
+                own.insert(hash, cached, self.places.get());
+            }
+        }
         look(&route)
-    }
-
-    /// Puts a route in the first of the places that its topic has, and what was
-    /// there in the next one.
-    fn remember(
-        &self,
-        places: &[ArcSwapOption<Cached>],
-        topic: &Topic,
-        version: u64,
-        route: &Arc<Route>,
-    ) {
-        let mut next = Some(Arc::new(Cached {
-            topic: topic.clone(),
-            version,
-            route: route.clone(),
-        }));
-        for place in places {
-            next = place.swap(next).filter(|was| was.version == version);
-        }
-        // What was replaced meanwhile must not be kept alive by a place that
-        // was emptied before this was put in it: either whoever replaces it
-        // sees the mark, or this sees the new version.
-        self.is_cached.store(true, Ordering::SeqCst);
-        if self.version.load(Ordering::SeqCst) != version {
-            places.iter().for_each(|place| place.store(None));
-        }
     }
 
     /// Replaces all interceptors in one step.
@@ -204,22 +198,49 @@ impl Routing {
         self.snapshot.store(Arc::new(next));
         self.version.store(version, Ordering::SeqCst);
         // What is remembered is stale, and would keep alive what is gone.
-        if self.is_cached.swap(false, Ordering::SeqCst) {
-            for place in self.cache.iter().flatten() {
-                place.store(None);
-            }
+        for of_thread in self.cache.iter() {
+            let stale = mem::take(&mut *of_thread.lock());
+            drop(stale);
         }
     }
+}
 
-    /// The places in which a topic's route may be remembered by this thread.
-    fn places_of(&self, topic: &Topic) -> &[ArcSwapOption<Cached>] {
-        let empty = || (0..self.places.get()).map(|_| ArcSwapOption::empty());
-        let places = self.cache.get_or(|| empty().collect());
-        let sets = places.len().div_ceil(WAYS);
-        let first = self.hasher.hash_one(topic) as usize % sets * WAYS;
-        let end = places.len().min(first + WAYS);
-        places.get(first..end).unwrap_or_default()
+// === impl Remembered ===
+
+impl Remembered {
+    fn find(&self, hash: u64, topic: &Topic, version: u64) -> Option<&Arc<Route>> {
+        let range = places_of(hash, self.places.len());
+        let mut found = self.places.get(range)?.iter().flatten();
+        let found = found.find(|cached| cached.version == version && cached.topic == *topic)?;
+        Some(&found.route)
     }
+
+    /// Puts one in the first of its places, and what was there in the next one.
+    /// With all that they may have, it forgets all: that happens to those only
+    /// whose topics each have many subscribers.
+    fn insert(&mut self, hash: u64, cached: Cached, places: usize) {
+        self.weight += cached.route.weight();
+        if self.weight > places * WEIGHT {
+            *self = Self::default();
+            self.weight = cached.route.weight();
+        }
+        if self.places.is_empty() {
+            self.places = (0..places).map(|_| None).collect();
+        }
+        let mut next = Some(cached);
+        let range = places_of(hash, places);
+        for place in self.places.get_mut(range).into_iter().flatten() {
+            next = mem::replace(place, next);
+        }
+        self.weight -= next.map_or(0, |forgotten| forgotten.route.weight());
+    }
+}
+
+/// The places that a topic with this hash has, of so many.
+fn places_of(hash: u64, places: usize) -> Range<usize> {
+    let sets = places.div_ceil(WAYS).max(1);
+    let first = hash as usize % sets * WAYS;
+    first..places.min(first + WAYS)
 }
 
 // === impl Snapshot ===
@@ -259,6 +280,11 @@ impl Route {
         }
     }
 
+    /// What it takes in memory: how many stages and subscribers it has.
+    fn weight(&self) -> usize {
+        self.chain.stages().len() + self.subscribers.len() + self.taps.len()
+    }
+
     /// Whether nobody subscribes.
     pub(super) fn is_deaf(&self) -> bool {
         self.subscribers.is_empty() && self.taps.is_empty()
@@ -268,6 +294,7 @@ impl Route {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::dispatch::tests::{interceptor, keep};
 
     #[test]
     fn two_topics_that_meet_are_both_remembered_and_a_third_takes_over() {
@@ -282,6 +309,24 @@ mod tests {
         assert!(Arc::ptr_eq(&routing.route(&c), &third));
         assert!(Arc::ptr_eq(&routing.route(&b), &second));
         assert!(!Arc::ptr_eq(&routing.route(&a), &first));
+    }
+
+    /// Rule: a queue of a hundred thousand topics fills no memory.
+    #[test]
+    fn routes_with_many_stages_are_not_all_remembered() {
+        let topics = const { NonZeroUsize::new(8).unwrap() };
+        let routing = Routing::new(topics);
+        let hook = || interceptor("a", keep());
+        routing.install((0..10).map(|_| hook()).collect());
+        let all: Vec<_> = ["a.b", "c", "d", "e"]
+            .iter()
+            .map(|topic| routing.route(&Topic::new(topic).unwrap()))
+            .collect();
+        assert!(all.iter().any(|route| route.weight() > 0));
+        let own = routing.cache.get_or(CachePadded::default).unwrap().lock();
+        let kept: usize = own.places.iter().flatten().map(|c| c.route.weight()).sum();
+        assert_eq!(kept, own.weight);
+        assert!(kept <= topics.get() * WEIGHT, "{kept}");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::{ops::Deref, sync::Arc};
 
 use crossbeam_utils::CachePadded;
-use thread_local::ThreadLocal;
 
 use super::{delivery::Delivery, shared::Shared};
-use crate::lane::{Home, Lanes};
+use crate::{
+    lane::{Home, Lanes},
+    striped::PerThread,
+};
 
 /// A thread's reference to what the parts of a dispatcher share: events that
 /// begin on different threads count different references.
@@ -16,7 +18,7 @@ type Seat = Arc<CachePadded<Arc<Shared>>>;
 #[derive(Debug)]
 pub(super) struct Seats {
     shared: Arc<Shared>,
-    mine: ThreadLocal<Seat>,
+    mine: PerThread<Seat>,
 }
 
 /// That something is under way: the dispatcher does not end before it is
@@ -35,7 +37,7 @@ impl Seats {
     pub(super) fn new(shared: Shared) -> Self {
         Self {
             shared: Arc::new(shared),
-            mine: ThreadLocal::new(),
+            mine: PerThread::default(),
         }
     }
 
@@ -44,9 +46,9 @@ impl Seats {
         if !self.shared.gate.enter() {
             return None;
         }
-        let mine = || Arc::new(CachePadded::new(self.shared.clone()));
+        let make = || Arc::new(CachePadded::new(self.shared.clone()));
         Some(Stay {
-            seat: self.mine.get_or(mine).clone(),
+            seat: self.mine.get_or(make).cloned().unwrap_or_else(make),
             is_undecided: false,
         })
     }

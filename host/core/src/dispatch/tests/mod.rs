@@ -43,7 +43,7 @@ use crate::{
 
 /// What a test double answers.
 #[derive(Clone, Debug)]
-enum Answer {
+pub(super) enum Answer {
     Say(Verdict),
     Append(&'static str),
     Fail(ErrorKind),
@@ -128,7 +128,7 @@ where
 }
 
 /// An interceptor of capsule `id` on every topic, which answers `answer`.
-fn interceptor(id: &str, answer: Answer) -> Interceptor {
+pub(super) fn interceptor(id: &str, answer: Answer) -> Interceptor {
     Interceptor {
         capsule: id.into(),
         event: pattern(">"),
@@ -163,7 +163,7 @@ where
     }
 }
 
-fn keep() -> Answer {
+pub(super) fn keep() -> Answer {
     Answer::Say(Verdict::Continue(None))
 }
 
