@@ -280,6 +280,7 @@ impl Dispatcher {
         };
         self.shared.counters.triggered();
         let event = self.event(draft, tickets.entry());
+        self.tell_sharing(&event, &tickets);
         let mut taken = 0..;
         let tickets: Vec<_> = refused
             .into_iter()
@@ -445,17 +446,7 @@ impl Dispatcher {
         } = admission;
         self.shared.counters.published();
         let event = self.event(draft, tickets.entry());
-        if tickets.shares_a_lane() {
-            self.shared.counters.shared_lane();
-        }
-        if tickets.begins_to_share() {
-            self.tell(Category::Audit, || {
-                Record::Audit(Audit::LaneShared {
-                    principal: event.principal.clone(),
-                    event: event.clone(),
-                })
-            });
-        }
+        self.tell_sharing(&event, &tickets);
         if announces {
             tickets.announce(Delivery {
                 route: route.clone(),
@@ -467,6 +458,21 @@ impl Dispatcher {
             });
         }
         Running::new(event, route, tickets)
+    }
+
+    /// Counts and tells that an event is in a lane which principals share.
+    fn tell_sharing(&self, event: &Arc<Event>, tickets: &Tickets<Stay>) {
+        if tickets.shares_a_lane() {
+            self.shared.counters.shared_lane();
+        }
+        if tickets.begins_to_share() {
+            self.tell(Category::Audit, || {
+                Record::Audit(Audit::LaneShared {
+                    principal: event.principal.clone(),
+                    event: event.clone(),
+                })
+            });
+        }
     }
 
     /// Runs an event whose outcome nobody waits for: counters, observers and

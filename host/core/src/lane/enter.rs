@@ -16,10 +16,10 @@ impl<H: Home> Tickets<H> {
     /// [`NoRoom`] says what is full, or has publishers waiting for room.
     pub fn try_enter(home: H, visit: Visit<'_>) -> Result<Self, (H, NoRoom)> {
         let mut entered = try_once(&home, visit);
-        // The host may be full of what is put by.
-        if let Err(NoRoom::Host { .. }) = entered
-            && home.lanes().reclaim()
-        {
+        // The host may be full of what is put by, or have been: another may
+        // have had that given back since.
+        if let Err(NoRoom::Host { .. }) = entered {
+            home.lanes().reclaim();
             entered = try_once(&home, visit);
         }
         match entered {
@@ -56,9 +56,8 @@ impl<H: Home> Tickets<H> {
         ancestors: &[u64],
     ) -> Result<(Self, Refusals), NoRoom> {
         let mut entered = try_some(&home, visit, ancestors);
-        if let Err(NoRoom::Host { .. }) = entered
-            && home.lanes().reclaim()
-        {
+        if let Err(NoRoom::Host { .. }) = entered {
+            home.lanes().reclaim();
             entered = try_some(&home, visit, ancestors);
         }
         let (entered, refusals) = entered?;
@@ -92,7 +91,6 @@ fn try_some<H: Home>(
             return Err(lanes.no_room(visit, &Where::Host, used));
         }
         let mut common = lanes.common();
-        shard.join_solo(at.tenant(), &mut common, lanes.config.max_lanes_per_capsule);
         let capacity = lanes.config.capacity.get();
         let mut refuses =
             |scope| shard.refuses(at.tenant(), scope, &mut common, ancestors, capacity);
@@ -104,6 +102,7 @@ fn try_some<H: Home>(
             scopes: &scopes,
             ..visit
         };
-        Ok((lanes.take(at, shard, visit, &mut common), refusals))
+        drop(common);
+        Ok((lanes.take(at, shard, visit), refusals))
     })
 }

@@ -6,7 +6,7 @@ use super::{
     line::{Line, Place},
     shard::Wakers,
 };
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// Bits of the word that count bytes; those above count events.
 const BYTE_BITS: u32 = 40;
@@ -29,6 +29,8 @@ pub(super) struct Room {
     line: Mutex<Line<Want>>,
     /// What a reserve is filled up to; nothing where the bounds are small.
     refill: RoomUse,
+    /// Some reserve may hold something.
+    put_by: AtomicBool,
     /// There are reserves only while less than this is used: an event is
     /// refused, or waits, for what is under way and not for what is put by.
     plenty: RoomUse,
@@ -108,6 +110,7 @@ impl Room {
             used: AtomicU64::new(0),
             line: Mutex::new(Line::default()),
             refill,
+            put_by: AtomicBool::new(false),
             plenty: match has_reserves {
                 true => max.zip(put_by, u64::saturating_sub),
                 false => RoomUse::default(),
@@ -135,7 +138,7 @@ impl Room {
     pub(super) fn try_take(&self, reserve: &mut Reserve, bytes: u64, wakers: &mut Wakers) -> bool {
         let one = RoomUse { events: 1, bytes };
         let nobody_waits = |used| used & WAITING == 0;
-        if !self.has_plenty() {
+        if !self.may_put_by() {
             self.empty(reserve, wakers);
             return self.add(one, nobody_waits);
         }
@@ -153,7 +156,7 @@ impl Room {
     /// Gives back what events took, to the reserve if there is one.
     pub(super) fn give_back(&self, reserve: &mut Reserve, freed: RoomUse, wakers: &mut Wakers) {
         reserve.0 = reserve.0.plus(freed);
-        if !self.has_plenty() {
+        if !self.may_put_by() {
             self.empty(reserve, wakers);
             return;
         }
@@ -166,14 +169,31 @@ impl Room {
         }
     }
 
-    /// Gives back what a reserve has, and says whether it had anything.
-    pub(super) fn empty(&self, reserve: &mut Reserve, wakers: &mut Wakers) -> bool {
+    /// Gives back what a reserve has.
+    pub(super) fn empty(&self, reserve: &mut Reserve, wakers: &mut Wakers) {
         let freed = mem::take(&mut reserve.0);
-        let had_any = freed != RoomUse::default();
-        if had_any {
+        if freed != RoomUse::default() {
             self.free(freed, wakers);
         }
-        had_any
+    }
+
+    /// Whether some reserve may hold something, before all are emptied.
+    pub(super) fn empties(&self) -> bool {
+        self.put_by.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether a reserve may hold something from now on; its lock is held.
+    fn may_put_by(&self) -> bool {
+        if !self.has_plenty() {
+            return false;
+        }
+        // Said before it is done, and then asked again: either whoever waits
+        // from now on sees it and empties the reserve, or is seen here. Read
+        // first, since it is so most of the time, and all threads read it.
+        if !self.put_by.load(Ordering::SeqCst) {
+            self.put_by.store(true, Ordering::SeqCst);
+        }
+        self.has_plenty()
     }
 
     fn free(&self, freed: RoomUse, wakers: &mut Wakers) {
@@ -185,7 +205,7 @@ impl Room {
 
     /// Whether nobody waits and there is room for all reserves.
     fn has_plenty(&self) -> bool {
-        let word = self.used.load(Ordering::Acquire);
+        let word = self.used.load(Ordering::SeqCst);
         let used = unpack(word);
         let is_less = used.events < self.plenty.events && used.bytes < self.plenty.bytes;
         is_less && word & WAITING == 0
@@ -229,7 +249,7 @@ impl Room {
                 request.0 = Some(place);
                 // Before looking for room, so that what is given back from now
                 // on is seen either here or by whoever gives it back.
-                self.used.fetch_or(WAITING, Ordering::AcqRel);
+                self.used.fetch_or(WAITING, Ordering::SeqCst);
                 self.grant(&mut line, wakers);
                 place
             }

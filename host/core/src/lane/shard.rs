@@ -15,10 +15,10 @@ use smallvec::SmallVec;
 use self::lanes::Lane;
 pub(super) use self::{
     lines::{Standing, Where},
-    solo::Solo,
+    solo::{Solo, bit},
 };
 use super::{
-    LaneConfig, Visit,
+    LaneConfig, LaneScope, Visit,
     outbox::{Batch, Number},
     room::{Reserve, Room},
     tenant::{Leaving, Queues, Ready, Tenant, Which},
@@ -187,10 +187,7 @@ impl<D> Shard<D> {
 
     /// How many lanes there are, those that are only marks included.
     pub(super) fn lanes(&self) -> usize {
-        let marks = |tenant: &Tenant<D>| match &tenant.solo {
-            Some(Solo::Alone(alone)) => alone.count(),
-            Some(Solo::Joined(_)) | None => 0,
-        };
+        let marks = |tenant: &Tenant<D>| tenant.solo.as_ref().map_or(0, Solo::mark_count);
         self.lanes.len() + self.tenants.iter().map(marks).sum::<usize>()
     }
 
@@ -198,23 +195,21 @@ impl<D> Shard<D> {
     /// `own`; `Host` if only the host's own bound is left to ask, and somebody
     /// of this principal asks already. `None`: nothing here is in the way.
     pub(super) fn obstacle(
-        &mut self,
+        &self,
         tenant: usize,
         visit: Visit<'_>,
         own: Option<&Standing>,
         config: &LaneConfig,
-        common: &mut Common<'_, D>,
     ) -> Option<Where> {
         let capacity = config.capacity.get();
         let since = own.map(|own| own.since);
-        self.join_solo(tenant, common, config.max_lanes_per_capsule);
         let own_tenant = &self.tenants[tenant];
-        if own_tenant.lanes > 0 {
-            let full = visit.scopes.iter().find(|scope| {
-                self.lane(tenant, scope)
-                    .is_some_and(|lane| lane.held() >= capacity || !visit.passes(&lane.line, since))
-            });
-            if let Some(full) = full {
+        if own_tenant.lanes > 0 || (own_tenant.solo.is_some() && capacity == 1) {
+            let full = |scope: &&LaneScope| match self.lane(tenant, scope) {
+                Some(lane) => lane.held() >= capacity || !visit.passes(&lane.line, since),
+                None => capacity == 1 && own_tenant.marks(scope).is_some(),
+            };
+            if let Some(full) = visit.scopes.iter().find(full) {
                 return Some(Where::Lane(full.clone()));
             }
         }

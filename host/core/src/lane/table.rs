@@ -30,6 +30,8 @@ pub struct Lanes<D> {
     hasher: RandomState,
     pub(super) config: LaneConfig,
     pub(super) room: Room,
+    /// Held while the reserves are emptied.
+    reclaiming: Mutex<()>,
     /// The lanes of those who have none of their own.
     pub(super) shared: Mutex<Shard<D>>,
     /// Numbers of events that the shards have taken.
@@ -138,6 +140,7 @@ impl<D> Lanes<D> {
                 .collect(),
             hasher,
             room: Room::new(config.in_flight, SHARDS),
+            reclaiming: Mutex::default(),
             shared: Mutex::new(shared),
             numbers: CachePadded::new(AtomicU64::new(0)),
             config,
@@ -157,11 +160,9 @@ impl<D> Lanes<D> {
 
     /// What is under way. Takes every lock in turn.
     pub fn in_flight(&self) -> RoomUse {
-        let mut used = self.room.used();
-        for shard in &self.shards {
-            used = used.zip(shard.lock().reserve.held(), u64::saturating_sub);
-        }
-        used
+        let held = self.shards.iter().map(|shard| shard.lock().reserve.held());
+        let put_by = held.fold(RoomUse::default(), RoomUse::plus);
+        self.room.used().zip(put_by, u64::saturating_sub)
     }
 
     /// How many principals wait for the host's own bound.
@@ -178,16 +179,19 @@ impl<D> Lanes<D> {
         self.shards.iter().map(|shard| count(&shard.lock())).sum()
     }
 
-    /// Gives back what the reserves hold, for one that finds the host full; and
-    /// says whether they held anything. The caller has no lock.
-    pub(super) fn reclaim(&self) -> bool {
-        let mut held_any = false;
+    /// Gives back what the reserves hold, for one that finds the host full. The
+    /// caller has no lock.
+    pub(super) fn reclaim(&self) {
+        // Who comes second waits for what the first gives back.
+        let _alone = self.reclaiming.lock();
+        if !self.room.empties() {
+            return;
+        }
         for shard in 0..SHARDS as u32 {
-            held_any |= self.with_shard(shard, |shard, wakers| {
-                self.room.empty(&mut shard.reserve, wakers)
+            self.with_shard(shard, |shard, wakers| {
+                self.room.empty(&mut shard.reserve, wakers);
             });
         }
-        held_any
     }
 
     /// The number of a principal's shard, and the principal's hash.
@@ -262,32 +266,34 @@ impl<D> Lanes<D> {
         visit: Visit<'_>,
         wakers: &mut Wakers,
     ) -> Result<Entered, Where> {
-        let mut common = self.common();
-        match shard.obstacle(at.tenant(), visit, None, &self.config, &mut common) {
+        match shard.obstacle(at.tenant(), visit, None, &self.config) {
             Some(place) => Err(place),
             None => match self.room.try_take(&mut shard.reserve, visit.bytes, wakers) {
-                true => Ok(self.take(at, shard, visit, &mut common)),
+                true => Ok(self.take(at, shard, visit)),
                 false => Err(Where::Host),
             },
         }
     }
 
     /// Takes everything; there is room, and it is taken.
-    pub(super) fn take(
-        &self,
-        at: At,
-        shard: &mut Shard<D>,
-        visit: Visit<'_>,
-        common: &mut Common<'_, D>,
-    ) -> Entered {
+    pub(super) fn take(&self, at: At, shard: &mut Shard<D>, visit: Visit<'_>) -> Entered {
         let entry = shard.number(&self.numbers);
         let max_lanes = self.config.max_lanes_per_capsule;
+        let mut common = self.common();
         let mut tickets = Vec::new();
         let is_solo = shard.be_solo(at.tenant(), entry, visit.scopes);
         if !is_solo {
+            let tenant = shard.tenant(at.tenant());
+            if visit
+                .scopes
+                .iter()
+                .any(|scope| tenant.marks(scope).is_some())
+            {
+                shard.join_solo(at.tenant(), &mut common, max_lanes);
+            }
             tickets.reserve(visit.scopes.len());
             for scope in &**visit.scopes {
-                let ticket = shard.push(at.tenant(), scope, entry, common, max_lanes);
+                let ticket = shard.push(at.tenant(), scope, entry, &mut common, max_lanes);
                 tickets.push(Some(ticket));
             }
         }
@@ -301,6 +307,7 @@ impl<D> Lanes<D> {
         let mut place = |which| shard.queues(at.tenant()).of(which).push();
         let held = Held {
             is_solo,
+            taken: 0,
             tickets,
             begins_to_share,
             announcement: visit.announces.then(|| place(Which::Announced)),

@@ -1,7 +1,7 @@
 //! What one principal has under way, apart from its lanes. Pure state, no lock.
 
 use super::{
-    RoomUse,
+    LaneScope, RoomUse,
     line::{Line, Place},
     outbox::{Batch, Number, Outbox},
     shard::{Solo, Wakers},
@@ -19,6 +19,9 @@ pub(super) struct Tenant<D> {
     pub(super) lanes: u32,
     /// It has begun to share a lane, and no event has been told.
     pub(super) begins_to_share: bool,
+    /// The event that found no lane in use has ended, but for lanes that were
+    /// taken out of it.
+    pub(super) solo_has_ended: bool,
     /// What an event holds that found no lane in use.
     pub(super) solo: Option<Solo>,
     /// What the principal has under way, of the host's room.
@@ -69,6 +72,7 @@ impl<D> Tenant<D> {
             hash,
             lanes: 0,
             begins_to_share: false,
+            solo_has_ended: false,
             solo: None,
             used: RoomUse::default(),
             queues: None,
@@ -81,6 +85,11 @@ impl<D> Tenant<D> {
             && self.solo.is_none()
             && self.used.events == 0
             && self.queues.as_ref().is_none_or(|queues| queues.are_idle())
+    }
+
+    /// The event that is alone, if `scope` is a lane that it marks.
+    pub(super) fn marks(&self, scope: &LaneScope) -> Option<u64> {
+        self.solo.as_ref()?.marks(scope)
     }
 
     /// What an event of it takes has changed.

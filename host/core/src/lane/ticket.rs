@@ -10,7 +10,7 @@ use super::{
     Home, Lanes, RoomUse,
     outbox::{Batch, Number},
     queue::Queue,
-    shard::{Common, Shard, Wakers},
+    shard::{Common, Shard, Wakers, bit},
     table::At,
     tenant::{Ready, Which},
 };
@@ -50,6 +50,8 @@ pub(super) struct Held {
     /// It found no lane in use: instead of tickets it has what the principal's
     /// entry keeps for it.
     pub(super) is_solo: bool,
+    /// Marks of those that were taken out of that.
+    pub(super) taken: u64,
     pub(super) tickets: Vec<Option<Ticket>>,
     pub(super) begins_to_share: bool,
     /// Its place among what is announced.
@@ -63,7 +65,15 @@ pub(super) struct Held {
 #[must_use = "dropping the ticket gives up the event's place"]
 pub struct LaneTicket<H: Home> {
     home: H,
-    held: Option<(At, Ticket)>,
+    held: Option<(At, Claim)>,
+}
+
+/// What a single ticket is.
+#[derive(Debug)]
+enum Claim {
+    Ticket(Ticket),
+    /// That of an event that found no lane in use, by its index.
+    Mark(usize),
 }
 
 /// A place in one lane.
@@ -159,6 +169,9 @@ impl<H: Home> Tickets<H> {
         };
         let lanes = self.home.lanes();
         if self.held.is_solo {
+            if self.held.taken & bit(index) != 0 {
+                return;
+            }
             return lanes.with(at, |shard, tenant, wakers| {
                 shard.release_solo(tenant, index, &mut lanes.common(), wakers);
             });
@@ -231,16 +244,22 @@ impl<H: Home> Tickets<H> {
     /// itself.
     pub fn take(&mut self, index: usize) -> LaneTicket<H> {
         let lanes = self.home.lanes();
-        let ticket = match (self.at, self.held.is_solo) {
-            (Some(at), true) => lanes.with(at, |shard, tenant, _| {
-                let max_lanes = lanes.config.max_lanes_per_capsule;
-                shard.take_solo(tenant, index, &mut lanes.common(), max_lanes)
-            }),
-            _ => self.held.tickets.get_mut(index).and_then(Option::take),
+        let held = &mut self.held;
+        let claim = match self.at {
+            Some(at) if held.is_solo => {
+                let is_left = held.taken & bit(index) == 0
+                    && lanes.with(at, |shard, tenant, _| shard.solo_holds(tenant, index));
+                held.taken |= bit(index);
+                is_left.then_some(Claim::Mark(index))
+            }
+            _ => {
+                let ticket = held.tickets.get_mut(index).and_then(Option::take);
+                ticket.map(Claim::Ticket)
+            }
         };
         LaneTicket {
             home: self.home.clone(),
-            held: self.at.zip(ticket),
+            held: self.at.zip(claim),
         }
     }
 }
@@ -304,7 +323,7 @@ impl Held {
         wakers: &mut Wakers,
     ) {
         if mem::take(&mut self.is_solo) {
-            shard.end_solo(tenant, common, wakers);
+            shard.end_solo(tenant, self.taken, common, wakers);
         }
         for ticket in self.tickets.iter_mut().filter_map(Option::take) {
             shard.give_back(ticket, common, wakers);
@@ -317,7 +336,7 @@ impl Held {
 impl<H: Home> LaneTicket<H> {
     /// Waits until it is at the head of its lane.
     pub async fn turn(&self) {
-        if let Some((at, ticket)) = &self.held {
+        if let Some((at, Claim::Ticket(ticket))) = &self.held {
             ticket.turn(self.home.lanes(), *at).await;
         }
     }
@@ -325,10 +344,13 @@ impl<H: Home> LaneTicket<H> {
 
 impl<H: Home> Drop for LaneTicket<H> {
     fn drop(&mut self) {
-        if let Some((at, ticket)) = self.held.take() {
+        if let Some((at, claim)) = self.held.take() {
             let lanes = self.home.lanes();
-            lanes.with(at, |shard, _, wakers| {
-                shard.give_back(ticket, &mut lanes.common(), wakers);
+            lanes.with(at, |shard, tenant, wakers| match claim {
+                Claim::Ticket(ticket) => shard.give_back(ticket, &mut lanes.common(), wakers),
+                Claim::Mark(index) => {
+                    shard.release_solo(tenant, index, &mut lanes.common(), wakers);
+                }
             });
         }
     }

@@ -46,8 +46,7 @@ impl<'a, D> Waiting<'a, D> {
     ) -> Poll<Entered> {
         let own = self.standing.as_ref().map(|(_, own)| own);
         let (lanes, visit) = (self.lanes, self.visit);
-        let mut common = lanes.common();
-        let obstacle = shard.obstacle(at.tenant(), visit, own, &lanes.config, &mut common);
+        let obstacle = shard.obstacle(at.tenant(), visit, own, &lanes.config);
         // Nothing of its own in the way, it asks for the host's room, alone of
         // its principal: so no principal stands there twice.
         if obstacle.is_none() {
@@ -61,11 +60,9 @@ impl<'a, D> Waiting<'a, D> {
                 if let Some((_, left)) = self.standing.take() {
                     shard.leave(at.tenant(), &left, wakers);
                 }
-                return Poll::Ready(lanes.take(at, shard, visit, &mut common));
+                return Poll::Ready(lanes.take(at, shard, visit));
             }
         }
-        // The next look takes it again.
-        drop(common);
         let place = obstacle.unwrap_or(Where::Host);
         if own.is_none_or(|own| own.at != place) {
             let left = self.standing.take().map(|(_, left)| left);
@@ -73,6 +70,11 @@ impl<'a, D> Waiting<'a, D> {
                 shard.leave(at.tenant(), left, wakers);
                 // Room is not kept while waiting for something else.
                 lanes.room.withdraw(&mut self.room, wakers);
+            }
+            if let Where::Lane(_) = place {
+                // One waits for a lane, not for a mark.
+                let max_lanes = lanes.config.max_lanes_per_capsule;
+                shard.join_solo(at.tenant(), &mut lanes.common(), max_lanes);
             }
             let standing = shard.join(at.tenant(), place, left.map(|left| left.since));
             self.standing = Some((at, standing));

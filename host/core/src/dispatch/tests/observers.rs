@@ -363,10 +363,10 @@ async fn a_degraded_lane_is_audited() {
     assert_empty(&dispatcher);
 }
 
-/// Rule: an audit record when a principal begins to share a lane: also where it
-/// does so because its only event waits for a subscriber.
+/// Rule: a principal with one event under way needs no lane, to a subscriber
+/// that publishers wait for either.
 #[tokio::test(start_paused = true)]
-async fn a_degraded_lane_to_a_subscriber_is_audited() {
+async fn an_event_that_waits_for_a_subscriber_alone_shares_no_lane() {
     let config = DispatchConfig {
         lanes: LaneConfig {
             max_lanes_per_capsule: 0,
@@ -382,10 +382,9 @@ async fn a_degraded_lane_to_a_subscriber_is_audited() {
         dispatcher.publish(of(who, "a.b")).await.unwrap();
         idle().await;
     }
-    // Alice's second and Bob's only one stand in one lane.
-    let shared: Vec<_> = records(&mut observer);
-    assert_eq!(shared, ["audit", "audit"], "one for each of them");
-    assert_eq!(dispatcher.counters().shared_lanes, 2);
+    // Alice's second and Bob's only one wait for room, not for one another.
+    assert_eq!(records(&mut observer), [""; 0]);
+    assert_eq!(dispatcher.counters().shared_lanes, 0);
     for _ in 0..3 {
         let _message = subscription.recv().await;
     }
@@ -393,10 +392,10 @@ async fn a_degraded_lane_to_a_subscriber_is_audited() {
     assert_empty(&dispatcher);
 }
 
-/// Rule: an audit record when a principal begins to share a lane: also where
-/// the event that makes it do so is itself refused.
+/// Rule: an audit record when a principal begins to share a lane: with an event
+/// that is in it, and so not for one that is refused.
 #[tokio::test(start_paused = true)]
-async fn a_degraded_lane_is_audited_though_the_second_event_is_refused() {
+async fn an_event_that_is_refused_makes_nobody_share_a_lane() {
     let config = DispatchConfig {
         lanes: LaneConfig {
             max_lanes_per_capsule: 0,
@@ -412,8 +411,45 @@ async fn a_degraded_lane_is_audited_though_the_second_event_is_refused() {
     let mut observer = observe(&dispatcher, Category::Audit, MailboxConfig::default());
     let first = dispatcher.try_submit(of("alice", "a.b")).unwrap();
     assert!(dispatcher.try_submit(of("alice", "a.b")).is_err());
-    // From here on others stand behind alice's first event.
     let _outcome = first.run().await;
-    assert_eq!(records(&mut observer), ["audit"]);
+    assert_eq!(records(&mut observer), [""; 0]);
+    assert_empty(&dispatcher);
+}
+
+/// Rule: a principal that shares a lane is audited with the event that does:
+/// not with one that only visits others, and with a trigger too.
+#[tokio::test(start_paused = true)]
+async fn the_event_that_begins_to_share_is_the_one_that_is_named() {
+    let config = DispatchConfig {
+        lanes: LaneConfig {
+            max_lanes_per_capsule: 0,
+            ..LaneConfig::default()
+        },
+        ..DispatchConfig::default()
+    };
+    let hooks = [
+        on_topic("a", "a", Answer::Slow(10)),
+        on_topic("b", "b", Answer::Slow(10)),
+    ];
+    let dispatcher = with_config(config, hooks);
+    let mut observer = observe(&dispatcher, Category::Audit, MailboxConfig::default());
+    let mut named = || {
+        let record = observer.try_recv().ok()?;
+        match record {
+            Received::Item(Record::Audit(Audit::LaneShared { event, .. })) => Some(event.seq),
+            other => panic!("{other:?}"),
+        }
+    };
+    let alone = dispatcher.try_submit(of("alice", "a")).unwrap();
+    let elsewhere = dispatcher.try_submit(of("alice", "b")).unwrap();
+    assert_eq!(named(), Some(elsewhere.event().seq), "in the lane of b");
+    let second = dispatcher.try_submit(of("alice", "a")).unwrap();
+    assert_eq!(named(), Some(second.event().seq), "in the lane of a");
+    drop((alone, elsewhere, second));
+    let alone = dispatcher.try_submit(of("bob", "a")).unwrap();
+    let triggered = dispatcher.trigger(of("bob", "a"), Gather::default());
+    let (_, gathered) = tokio::join!(alone.run(), triggered);
+    assert_eq!(named(), Some(gathered.unwrap().event.seq));
+    assert_eq!(named(), None);
     assert_empty(&dispatcher);
 }

@@ -40,7 +40,14 @@ impl<D> Shard<D> {
         ancestors: &[u64],
         capacity: usize,
     ) -> Option<Refused> {
-        let lane = self.lane(tenant, scope)?;
+        let Some(lane) = self.lane(tenant, scope) else {
+            let marked_by = self.tenants[tenant].marks(scope)?;
+            let is_held = ancestors.contains(&marked_by);
+            return match is_held {
+                true => Some(Refused::WouldBlock),
+                false => (capacity == 1).then_some(Refused::Full),
+            };
+        };
         let held = match lane.is_shared {
             true => {
                 let shared = common.lock().lane(EVERYBODY, &scope.shared());

@@ -10,23 +10,24 @@ const MAX_LANES: usize = u64::BITS as usize;
 
 /// What an event holds that found none of its principal's lanes in use. Most
 /// principals have one event under way at a time, and lanes are made for it
-/// only when another one comes.
+/// only when another one comes that wants one of them. It never waits there
+/// for its turn, also in one that is shared: it may be in it already.
 #[derive(Debug)]
-pub(in crate::lane) enum Solo {
-    /// It is alone: its lanes are marks.
-    Alone(Alone),
-    /// Another one has come: it has a ticket in each lane that it still held.
-    Joined(Vec<Option<Ticket>>),
+pub(in crate::lane) struct Solo {
+    event: u64,
+    lanes: Lanes,
+    /// A bit for each lane that it holds.
+    held: u64,
 }
 
-/// The lanes of an event that is alone. They are nobody's: they do not count
-/// among those that a capsule may have.
+/// What stands for the lanes of an event that is alone, or was.
 #[derive(Debug)]
-pub(in crate::lane) struct Alone {
-    pub(in crate::lane) event: u64,
-    scopes: Arc<[LaneScope]>,
-    /// A bit for each that it holds.
-    held: u64,
+enum Lanes {
+    /// Nothing but the bits. They are nobody's lanes: they do not count among
+    /// those that a capsule may have.
+    Marks(Arc<[LaneScope]>),
+    /// A ticket in each that it holds.
+    Tickets(Box<[Option<Ticket>]>),
 }
 
 impl<D> Shard<D> {
@@ -42,29 +43,36 @@ impl<D> Shard<D> {
         if tenant.lanes > 0 || tenant.solo.is_some() || scopes.is_empty() {
             return false;
         }
-        tenant.solo = Alone::new(event, scopes).map(Solo::Alone);
+        tenant.solo = Solo::new(event, scopes);
         tenant.solo.is_some()
     }
 
     /// Gives the event that is alone a ticket in each lane that it holds, as
-    /// another one comes. It does not wait there for its turn, also in one that
-    /// is shared: it may be in it already.
+    /// another one comes that wants one of them.
     pub(in crate::lane) fn join_solo(
         &mut self,
         tenant: usize,
         common: &mut Common<'_, D>,
         max_lanes: usize,
     ) {
-        let solo = &mut self.tenants[tenant].solo;
-        if !matches!(solo, Some(Solo::Alone(_))) {
-            return;
-        }
-        let Some(Solo::Alone(alone)) = solo.take() else {
+        let Some(mut solo) = self.tenants[tenant].solo.take() else {
             return;
         };
-        let mut ticket = |scope| self.push(tenant, scope, alone.event, common, max_lanes);
-        let tickets = alone.scopes().map(|scope| scope.map(&mut ticket)).collect();
-        self.tenants[tenant].solo = Some(Solo::Joined(tickets));
+        if let Lanes::Marks(scopes) = &solo.lanes {
+            let mut ticket = |(index, scope)| {
+                let is_held = solo.held & bit(index) != 0;
+                is_held.then(|| self.push(tenant, scope, solo.event, common, max_lanes))
+            };
+            let tickets = scopes.iter().enumerate().map(&mut ticket).collect();
+            solo.lanes = Lanes::Tickets(tickets);
+        }
+        self.tenants[tenant].solo = Some(solo);
+    }
+
+    /// Whether the event that is or was alone holds this lane of its.
+    pub(in crate::lane) fn solo_holds(&self, tenant: usize, index: usize) -> bool {
+        let solo = self.tenants[tenant].solo.as_ref();
+        solo.is_some_and(|solo| solo.held & bit(index) != 0)
     }
 
     /// Gives back one lane of the event that is or was alone.
@@ -75,74 +83,92 @@ impl<D> Shard<D> {
         common: &mut Common<'_, D>,
         wakers: &mut Wakers,
     ) {
-        match &mut self.tenants[tenant].solo {
-            Some(Solo::Alone(alone)) => alone.release(index),
-            Some(Solo::Joined(tickets)) => {
-                if let Some(ticket) = tickets.get_mut(index).and_then(Option::take) {
-                    self.give_back(ticket, common, wakers);
-                }
-            }
-            None => {}
+        let own = &mut self.tenants[tenant];
+        let ticket = own.solo.as_mut().and_then(|solo| solo.release(index));
+        if own.solo_has_ended && !own.solo.as_ref().is_some_and(Solo::holds_any) {
+            own.solo_has_ended = false;
+            own.solo = None;
+        }
+        if let Some(ticket) = ticket {
+            self.give_back(ticket, common, wakers);
         }
     }
 
-    /// Gives back all of them.
+    /// Gives back all of them but those that were `taken` out, which are given
+    /// back one by one.
     pub(in crate::lane) fn end_solo(
         &mut self,
         tenant: usize,
+        taken: u64,
         common: &mut Common<'_, D>,
         wakers: &mut Wakers,
     ) {
-        if let Some(Solo::Joined(tickets)) = self.tenants[tenant].solo.take() {
-            for ticket in tickets.into_iter().flatten() {
-                self.give_back(ticket, common, wakers);
-            }
+        let Some(solo) = &mut self.tenants[tenant].solo else {
+            return;
+        };
+        let ended = solo.held & !taken;
+        solo.held &= taken;
+        let mut tickets = Vec::new();
+        if let Lanes::Tickets(all) = &mut solo.lanes {
+            let ended = (0..).zip(all).filter(|(index, _)| ended & bit(*index) != 0);
+            tickets.extend(ended.filter_map(|(_, ticket)| ticket.take()));
         }
-    }
-
-    /// Takes one of them out as a ticket.
-    pub(in crate::lane) fn take_solo(
-        &mut self,
-        tenant: usize,
-        index: usize,
-        common: &mut Common<'_, D>,
-        max_lanes: usize,
-    ) -> Option<Ticket> {
-        self.join_solo(tenant, common, max_lanes);
-        match &mut self.tenants[tenant].solo {
-            Some(Solo::Joined(tickets)) => tickets.get_mut(index)?.take(),
-            Some(Solo::Alone(_)) | None => None,
+        let own = &mut self.tenants[tenant];
+        own.solo_has_ended = own.solo.as_ref().is_some_and(Solo::holds_any);
+        if !own.solo_has_ended {
+            own.solo = None;
+        }
+        for ticket in tickets {
+            self.give_back(ticket, common, wakers);
         }
     }
 }
 
-// === impl Alone ===
+// === impl Solo ===
 
-impl Alone {
+impl Solo {
     /// Marks all lanes of `scopes` as held, if there are enough marks.
-    pub(super) fn new(event: u64, scopes: &Arc<[LaneScope]>) -> Option<Self> {
+    fn new(event: u64, scopes: &Arc<[LaneScope]>) -> Option<Self> {
         let unused = MAX_LANES.checked_sub(scopes.len())?;
         Some(Self {
             event,
-            scopes: scopes.clone(),
+            lanes: Lanes::Marks(scopes.clone()),
             held: u64::MAX.checked_shr(unused as u32).unwrap_or(0),
         })
     }
 
-    /// How many lanes it holds.
-    pub(super) fn count(&self) -> usize {
-        self.held.count_ones() as usize
+    /// The event, if `scope` is a lane that it only marks.
+    pub(in crate::lane) fn marks(&self, scope: &LaneScope) -> Option<u64> {
+        let Lanes::Marks(scopes) = &self.lanes else {
+            return None;
+        };
+        let index = scopes.iter().position(|marked| marked == scope)?;
+        (self.held & bit(index) != 0).then_some(self.event)
     }
 
-    /// Each of its lanes, if it holds it still, by index.
-    pub(super) fn scopes(&self) -> impl Iterator<Item = Option<&LaneScope>> {
-        let held = |index: usize| self.held & (1 << index) != 0;
-        let all = self.scopes.iter().enumerate();
-        all.map(move |(index, scope)| held(index).then_some(scope))
+    /// How many lanes it only marks.
+    pub(super) fn mark_count(&self) -> usize {
+        match &self.lanes {
+            Lanes::Marks(_) => self.held.count_ones() as usize,
+            Lanes::Tickets(_) => 0,
+        }
     }
 
-    /// Gives one back, if it holds it still.
-    pub(super) fn release(&mut self, index: usize) {
-        self.held &= !1_u64.checked_shl(index as u32).unwrap_or(0);
+    fn holds_any(&self) -> bool {
+        self.held != 0
     }
+
+    /// Gives one back, if it holds it still; and the ticket, if there is one.
+    fn release(&mut self, index: usize) -> Option<Ticket> {
+        self.held &= !bit(index);
+        match &mut self.lanes {
+            Lanes::Marks(_) => None,
+            Lanes::Tickets(tickets) => tickets.get_mut(index)?.take(),
+        }
+    }
+}
+
+/// The mark of a lane.
+pub(in crate::lane) fn bit(index: usize) -> u64 {
+    1_u64.checked_shl(index as u32).unwrap_or(0)
 }
