@@ -119,8 +119,10 @@ pub fn measure_memory(bench: &Bench) -> Result<String, BenchError> {
         passing: bench.length.pick(100_000, 20_000, 100),
     };
     let runtime = single_thread()?;
+    // Kept, so that nothing after it is given memory that is there already.
+    let (active, _kept) = active(scale.active)?;
     let measured = Measured {
-        active: active(scale.active)?,
+        active,
         idle: idle(&runtime, scale.passing)?,
         instance: instance(bench, &runtime, scale.instances)?,
         running: size_of::<Running>(),
@@ -128,8 +130,8 @@ pub fn measure_memory(bench: &Bench) -> Result<String, BenchError> {
     Ok(serde_json::to_string(&measured)?)
 }
 
-/// With an event of each taken in and none of them answered.
-fn active(range: Range64) -> Result<f64, BenchError> {
+/// With an event of each taken in and none of them answered. They come with it.
+fn active(range: Range64) -> Result<(f64, Vec<Running>), BenchError> {
     let dispatcher = dispatcher()?;
     let mut running = Vec::with_capacity(range.many as usize);
     let mut submit = |range: Range<u64>| -> Result<u64, BenchError> {
@@ -143,7 +145,7 @@ fn active(range: Range64) -> Result<f64, BenchError> {
     };
     let some = submit(0..range.some)?;
     let many = submit(range.some..range.many)?;
-    Ok(range.each(some, many))
+    Ok((range.each(some, many), running))
 }
 
 /// After rounds of principals that came and went, from the second to the last.

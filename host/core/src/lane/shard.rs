@@ -61,7 +61,7 @@ pub(super) type Wakers = SmallVec<[Waker; 2]>;
 /// Why a single lane takes no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It is full, or somebody waits for room in it.
+    /// It is full.
     Full,
     /// One of the events that wait for this one holds a ticket in it.
     WouldBlock,
