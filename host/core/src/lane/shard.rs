@@ -245,7 +245,7 @@ impl<'a, D> Common<'a, D> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 impl<D> Shard<D> {
     /// Entries for which memory is kept.
     pub(super) fn kept(&self) -> (usize, usize, usize) {

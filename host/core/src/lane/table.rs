@@ -362,7 +362,7 @@ impl<D> Lanes<D> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 impl<D> Lanes<D> {
     /// Entries for which memory is kept.
     pub(super) fn kept(&self) -> (usize, usize, usize) {

@@ -73,6 +73,7 @@ struct Wish {
 
 type Tickets<D = Note> = super::Tickets<Arc<Lanes<D>>>;
 
+#[cfg(not(shuttle))]
 type LaneTicket = super::LaneTicket<Arc<Lanes<Note>>>;
 
 impl Wish {
