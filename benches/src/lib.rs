@@ -16,6 +16,7 @@ mod groups;
 pub mod harness;
 pub mod machine;
 pub mod report;
+mod workload;
 
 pub use self::{
     bench::{Bench, Length},
@@ -24,4 +25,5 @@ pub use self::{
     group::{GROUPS, Group},
     groups::memory::measure_memory,
     report::Report,
+    workload::{WORKLOADS, Workload},
 };

@@ -5,10 +5,13 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use capsule_bench::{Bench, GROUPS, Length, Report, machine::Stopwatch, measure_memory, report};
+use capsule_bench::{
+    Bench, GROUPS, Length, Report, WORKLOADS, Workload, machine::Stopwatch, measure_memory, report,
+};
 use clap::{Parser, builder::PossibleValuesParser};
 
 /// Measures the host and writes a report: Markdown, JSON and charts. The
@@ -24,6 +27,18 @@ struct Cli {
         value_parser = PossibleValuesParser::new(GROUPS.map(|group| group.name)),
     )]
     groups: Vec<String>,
+    /// Do nothing but one thing, again and again, for a profiler to look at;
+    /// see `--seconds`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["groups", "quick"],
+        value_parser = PossibleValuesParser::new(WORKLOADS.map(|workload| workload.name)),
+    )]
+    profile: Option<String>,
+    /// How long.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "profile")]
+    seconds: u64,
     /// List the groups.
     #[arg(long)]
     list: bool,
@@ -69,6 +84,11 @@ fn run(cli: &Cli) -> Result<()> {
     let bench = cli.bench(work.path().to_owned())?;
     if cli.measure_memory {
         writeln!(out, "{}", measure_memory(&bench)?)?;
+        return Ok(());
+    }
+    if let Some(workload) = cli.profile.as_deref().and_then(Workload::find) {
+        let times = workload.run(&bench, Duration::from_secs(cli.seconds))?;
+        writeln!(out, "{times} times in {} s", cli.seconds)?;
         return Ok(());
     }
     let mut measured = Report::new(bench.length);

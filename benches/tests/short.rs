@@ -1,22 +1,27 @@
 //! The groups that need nothing but this crate, in their shortest form: that
 //! they run and report. No timing is asserted.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
-use capsule_bench::{Bench, Group, Length, Report, report};
+use capsule_bench::{Bench, Group, Length, Report, Workload, report};
 
-#[test]
-fn groups_run_and_their_report_is_written() {
-    let dir = tempfile::tempdir().unwrap();
+/// For what needs no capsule.
+fn nothing_built(work: PathBuf) -> Bench {
     let missing = PathBuf::from("not needed");
-    let bench = Bench {
+    Bench {
         length: Length::Trial,
         guests: missing.clone(),
         examples: missing.clone(),
         host: missing.clone(),
         program: missing,
-        work: dir.path().to_owned(),
-    };
+        work,
+    }
+}
+
+#[test]
+fn groups_run_and_their_report_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = nothing_built(dir.path().to_owned());
     let mut measured = Report::new(bench.length);
     for (name, figures, curves) in [
         ("native", 2, 0),
@@ -41,4 +46,13 @@ fn groups_run_and_their_report_is_written() {
     assert!(read("growth.svg").contains("subscribers"));
     let json: Report = serde_json::from_str(&read("report.json")).unwrap();
     assert_eq!(json.missed(), measured.missed());
+}
+
+#[test]
+fn what_a_profiler_looks_at_runs_alone() {
+    let bench = nothing_built(PathBuf::new());
+    for name in ["native", "publish"] {
+        let workload = Workload::find(name).unwrap();
+        assert!(workload.run(&bench, Duration::ZERO).unwrap() > 0, "{name}");
+    }
 }

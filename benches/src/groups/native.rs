@@ -54,7 +54,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 }
 
 /// A dispatcher with so many capsules, each on a topic of its own.
-pub(super) fn dispatcher(capsules: usize) -> Result<Dispatcher, BenchError> {
+pub(crate) fn dispatcher(capsules: usize) -> Result<Dispatcher, BenchError> {
     let dispatcher = Dispatcher::new(DispatchConfig::default());
     let mut interceptors = Vec::with_capacity(capsules);
     for index in 0..capsules {
@@ -66,7 +66,7 @@ pub(super) fn dispatcher(capsules: usize) -> Result<Dispatcher, BenchError> {
 }
 
 /// An event on each capsule's topic.
-pub(super) fn drafts(capsules: usize) -> Result<Vec<Draft>, BenchError> {
+pub(crate) fn drafts(capsules: usize) -> Result<Vec<Draft>, BenchError> {
     let (payload, principal) = (payload(BYTES), Principal::new(PRINCIPAL)?);
     let draft = |index| -> Result<Draft, BenchError> {
         Ok(Draft::new(Topic::new(&topic(index))?)
@@ -77,7 +77,7 @@ pub(super) fn drafts(capsules: usize) -> Result<Vec<Draft>, BenchError> {
 }
 
 /// Requests `drafts` in turn.
-pub(super) fn requests<'a>(
+pub(crate) fn requests<'a>(
     runtime: &'a Runtime,
     dispatcher: &'a Dispatcher,
     drafts: &'a [Draft],

@@ -53,7 +53,7 @@ const FIGURES: [(usize, Figure); 2] = [
 
 /// A host and those who subscribe to it.
 #[derive(Debug)]
-pub(super) struct Audience {
+pub(crate) struct Audience {
     dispatcher: Dispatcher,
     subscriptions: Vec<Subscription>,
 }
@@ -196,7 +196,7 @@ async fn all(received: &AtomicUsize, count: usize) {
 
 impl Audience {
     /// So many, each of which wants everything.
-    pub(super) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         let dispatcher = Dispatcher::new(DispatchConfig::default());
         let subscribe = |index| {
             let options = SubscribeOptions::new(&format!("s{index}"));
@@ -210,7 +210,7 @@ impl Audience {
 
     /// Publishes `draft`, waits for its outcome and has everybody receive it,
     /// again and again.
-    pub(super) fn publish<'a>(
+    pub(crate) fn publish<'a>(
         &'a mut self,
         runtime: &'a Runtime,
         draft: &'a Draft,

@@ -61,7 +61,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 }
 
 /// Calls `instance` again and again.
-pub(super) fn call<'a>(
+pub(crate) fn call<'a>(
     runtime: &'a Runtime,
     instance: &'a mut AsyncInstance,
     payload: &'a [u8],
