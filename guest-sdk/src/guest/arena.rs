@@ -5,7 +5,8 @@
 //! the protection of pages twice in each instance's life, and those changes
 //! stop every thread of the host's process in turn: a fresh instance per call
 //! then takes twice the time on one thread, and several times on two. Most
-//! capsules never need more than the arena.
+//! capsules never need more than the arena, and small ones only the beginning
+//! of it: so it is handed out in pieces.
 #![expect(
     unsafe_code,
     reason = "an allocator deals in raw memory; each block says why it is sound"
@@ -14,49 +15,47 @@
 use std::{
     alloc::{GlobalAlloc, Layout},
     arch::wasm32,
-    cell::{Cell, UnsafeCell},
+    cell::UnsafeCell,
     ptr,
 };
 
 use dlmalloc::Dlmalloc;
+use zeros::{Pieces, ZEROS};
 
 #[cfg(target_feature = "atomics")]
 compile_error!(
     "the SDK's allocator is for one thread: build without `atomics`, or without the feature `arena`"
 );
 
-/// How much memory is there without growing: 512 KiB, for some hundred events
-/// of common size at once, and still within what a host keeps resident.
-const ARENA_BYTES: usize = 512 * 1024;
-
 /// WebAssembly's unit of growth.
 const PAGE_BYTES: usize = 64 * 1024;
 
-#[global_allocator]
-static ALLOCATOR: Allocator = Allocator(UnsafeCell::new(Dlmalloc::new_with_allocator(System {
-    arena_is_taken: Cell::new(false),
-})));
+/// What the sizes of regions are multiples of, and all that the allocator is to
+/// round them up to: how long a piece of the arena should be is not its matter.
+const GRANULARITY: usize = 16;
 
-/// Zeros that cost the module's file nothing.
-static ARENA: Arena = Arena(UnsafeCell::new([0; ARENA_BYTES]));
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator(UnsafeCell::new(dlmalloc()));
 
 /// The allocator that Rust uses on this target by itself, on memory of our
 /// choice.
 struct Allocator(UnsafeCell<Dlmalloc<System>>);
 
-/// Where the memory comes from: the arena once, then growth.
+/// Where the memory comes from: the arena, then growth.
 struct System {
-    arena_is_taken: Cell<bool>,
+    arena: Pieces,
 }
-
-#[repr(align(16))]
-struct Arena(UnsafeCell<[u8; ARENA_BYTES]>);
 
 // SAFETY: without `atomics`, which is refused above, a module has one thread.
 unsafe impl Sync for Allocator {}
 
-// SAFETY: as for `Allocator`; besides, the arena is handed out only once.
-unsafe impl Sync for Arena {}
+const fn dlmalloc() -> Dlmalloc<System> {
+    // SAFETY: only `ALLOCATOR` is made here, and nothing else names the zeros.
+    let arena = unsafe { Pieces::new(&ZEROS) };
+    let mut dlmalloc = Dlmalloc::new_with_allocator(System { arena });
+    assert!(dlmalloc.set_granularity(GRANULARITY));
+    dlmalloc
+}
 
 // === impl Allocator ===
 
@@ -90,12 +89,12 @@ unsafe impl GlobalAlloc for Allocator {
 // === impl System ===
 
 // SAFETY: each region is at least as long as asked for and is handed out once:
-// the arena, because the flag says so and nothing else names it; grown pages,
+// pieces of the arena, because that is what `Pieces` promises; grown pages,
 // because `memory.grow` appends pages that nothing had before. Both are zeros.
 unsafe impl dlmalloc::Allocator for System {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
-        if size <= ARENA_BYTES && !self.arena_is_taken.replace(true) {
-            return (ARENA.0.get().cast(), ARENA_BYTES, 0);
+        if let Some(piece) = self.arena.take(size) {
+            return (piece.as_ptr().cast(), piece.len(), 0);
         }
         let pages = size.div_ceil(PAGE_BYTES);
         let before = wasm32::memory_grow::<0>(pages);
@@ -106,8 +105,8 @@ unsafe impl dlmalloc::Allocator for System {
         let mut length = pages * PAGE_BYTES;
         if start.checked_add(length).is_none() {
             // A region may not end where addresses do: one past it would be
-            // null. What is left out is of the size that keeps it aligned.
-            length -= align_of::<Arena>();
+            // null. What is left out keeps the length what it should be.
+            length -= GRANULARITY;
         }
         (ptr::with_exposed_provenance_mut(start), length, 0)
     }
