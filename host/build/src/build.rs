@@ -16,6 +16,7 @@ use crate::{
     component::{self, ComponentError},
     output::write_if_changed,
     progress::Progress,
+    stack,
     toolchain::Toolchain,
 };
 
@@ -184,11 +185,13 @@ pub fn build(
                 error,
             }
         })?;
-    let core = fs::read(&artifact.path).map_err(read(&artifact.path))?;
-    let component = component::encode(&core).map_err(|error| BuildError::Component {
+    let mut core = fs::read(&artifact.path).map_err(read(&artifact.path))?;
+    let unfit = |error| BuildError::Component {
         name: name.clone(),
         error,
-    })?;
+    };
+    stack::settle(&mut core).map_err(|error| unfit(error.into()))?;
+    let component = component::encode(&core).map_err(unfit)?;
     check_actions(&core, &manifest, &path, progress)?;
     let sha256 = check_digest(&component, module, &path)?;
 

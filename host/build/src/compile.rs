@@ -12,6 +12,7 @@ use crate::{
     build::BuildOptions,
     process::{ProcessError, shown},
     progress::Progress,
+    stack,
     toolchain::{TARGET, Toolchain},
 };
 
@@ -45,7 +46,8 @@ pub(crate) fn compile(
 ) -> Result<Artifact, CompileError> {
     let mut command = toolchain.cargo();
     command
-        .args(["build", "--release", "--lib", "--target", TARGET])
+        // Not `build`: flags can then be given to the crate alone.
+        .args(["rustc", "--release", "--lib", "--target", TARGET])
         // Rendered messages come on standard error, cargo's own on standard output.
         .arg("--message-format=json-render-diagnostics")
         .arg("--manifest-path")
@@ -55,6 +57,7 @@ pub(crate) fn compile(
     if let Some(dir) = &options.target_dir {
         command.arg("--target-dir").arg(dir);
     }
+    command.arg("--").args(stack::RUSTC_ARGS);
     let (status, messages) = run(&mut command, progress).map_err(|error| ProcessError::Start {
         command: shown(&command),
         error,

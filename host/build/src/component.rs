@@ -29,7 +29,7 @@ pub struct ComponentError(String);
 /// The module is malformed, or does not import and export what its types say.
 pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, ComponentError> {
     let mut module = module.to_vec();
-    if !has_types(&module).map_err(|error| ComponentError(error.to_string()))? {
+    if !has_types(&module)? {
         let (resolve, world) = CONTRACT
             .as_ref()
             .map_err(|text| ComponentError(text.clone()))?;
@@ -54,6 +54,14 @@ static CONTRACT: LazyLock<Result<(Resolve, WorldId), String>> = LazyLock::new(||
         });
     world.map(|world| (resolve, world))
 });
+
+// === impl ComponentError ===
+
+impl From<wasmparser::BinaryReaderError> for ComponentError {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 fn has_types(module: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
     for payload in Parser::new(0).parse_all(module) {

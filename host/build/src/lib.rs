@@ -17,6 +17,7 @@ mod new;
 mod output;
 mod process;
 mod progress;
+mod stack;
 mod toolchain;
 
 pub use self::{
