@@ -1,8 +1,9 @@
 //! The tenant on whose behalf an event is published.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Part of what a principal is, in every host.
 const MAX_BYTES: usize = 64;
@@ -10,7 +11,7 @@ const MAX_BYTES: usize = 64;
 /// A tenant: 1 to 64 of `a-z 0-9 _ -`, the first a letter or digit.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Principal(Arc<str>);
+pub struct Principal(SmolStr);
 
 /// Why a string is not a principal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

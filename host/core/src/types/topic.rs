@@ -4,6 +4,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Most segments a topic or pattern may have. Part of what a topic is, in every
 /// host, and so no setting.
@@ -15,7 +16,7 @@ pub const MAX_TOPIC_BYTES: usize = 256;
 /// more of `A-Z a-z 0-9 _ -`, 256 bytes in all.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Topic(Arc<str>);
+pub struct Topic(SmolStr);
 
 /// A set of topics: a topic in which a whole segment may be `*` (exactly one
 /// segment, anywhere) and the last may be `>` (one or more segments).
