@@ -216,12 +216,13 @@ impl Dispatcher {
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
         // As in `submit`, whose future would be another copy of all this.
-        let running = match self.take_in(draft) {
+        let mut running = match self.take_in(draft) {
             Ok(running) => running,
             Err(Refused::Never(error)) => return Err(error),
             Err(Refused::Now(waiting)) => Box::pin(self.wait(*waiting)).await,
         };
-        Ok(running.run_at_once().await)
+        let end = running.run_at_once().await;
+        Ok(end.of(running.work.event, running.route))
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need
@@ -477,10 +478,10 @@ impl Dispatcher {
 
     /// Runs an event whose outcome nobody waits for: counters, observers and
     /// logs tell what became of it.
-    fn let_go(&self, running: Running) {
+    fn let_go(&self, mut running: Running) {
         if running.is_immediate() {
             // A task would cost more than the event.
-            let _outcome = unconstrained(running.run_at_once()).now_or_never();
+            let _end = unconstrained(running.run_at_once()).now_or_never();
             return;
         }
         self.shared.tasks.spawn(async move {

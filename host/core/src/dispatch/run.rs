@@ -1,6 +1,6 @@
 //! One event on its way through its chain.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -26,16 +26,23 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "an event that is not run is cancelled"]
 pub struct Running {
-    route: Arc<Route>,
-    work: Work,
+    pub(super) route: Arc<Route>,
+    pub(super) work: Work,
 }
 
 /// The event itself, on its way.
 #[derive(Debug)]
-struct Work {
-    event: Arc<Event>,
+pub(super) struct Work {
+    pub(super) event: Arc<Event>,
     tickets: Tickets<Stay>,
     accepted: Instant,
+}
+
+/// What a chain has come to.
+pub(super) struct End {
+    decision: Decision,
+    steps: Taken,
+    duration: Duration,
 }
 
 /// An admitted event on its way to a subscriber that is waited for. Dropped
@@ -55,6 +62,8 @@ struct Progress {
     steps: Taken,
     /// The time now: the clock is read once a stage.
     now: Instant,
+    /// How long ago the event was taken in.
+    elapsed: Duration,
 }
 
 // === impl Running ===
@@ -88,15 +97,17 @@ impl Running {
     /// unless an earlier one of its principal is still in a chain. Waits for
     /// subscribers that say so; those lose an admitted event, and count it,
     /// if the future is dropped before they have it.
-    pub async fn run(self) -> Outcome {
+    pub async fn run(mut self) -> Outcome {
         // Where no hook ever waits, a publisher in a loop would keep its
         // thread from everybody else.
         consume_budget().await;
-        self.run_from(Instant::now()).await
+        let end = self.run_from(Instant::now()).await;
+        end.of(self.work.event, self.route)
     }
 
-    /// As [`run`](Self::run), by whoever has just taken it in.
-    pub(super) async fn run_at_once(self) -> Outcome {
+    /// As [`run`](Self::run), by whoever has just taken it in. The event stays
+    /// where it is: it is large, and each future that owned it another copy.
+    pub(super) async fn run_at_once(&mut self) -> End {
         let goes_on = has_budget_remaining();
         consume_budget().await;
         // The time that others have had in between is not the first hook's.
@@ -107,14 +118,18 @@ impl Running {
         self.run_from(now).await
     }
 
-    async fn run_from(self, now: Instant) -> Outcome {
-        let Self { route, mut work } = self;
+    async fn run_from(&mut self, now: Instant) -> End {
+        let Self { route, work } = self;
         let stages = route.chain.stages();
         let mut progress = Progress {
             payload: work.event.payload.clone(),
             budget: work.shared().config.chain_deadline,
             steps: Taken::new(stages.len()),
             now,
+            elapsed: match now == work.accepted {
+                true => Duration::ZERO,
+                false => now.saturating_duration_since(work.accepted),
+            },
         };
         let mut end = None;
         for stage in stages {
@@ -126,17 +141,16 @@ impl Running {
         let decision = end.unwrap_or(Decision::Continue {
             payload: progress.payload,
         });
-        let duration = progress.now.saturating_duration_since(work.accepted);
+        let duration = progress.elapsed;
         work.decide(&decision, duration);
         if let Decision::Continue { payload } = &decision
             && !route.is_deaf()
         {
-            work.deliver(&route, payload).await;
+            work.deliver(route, payload).await;
         }
-        Outcome {
-            event: work.event,
+        End {
             decision,
-            steps: progress.steps.of(route),
+            steps: progress.steps,
             duration,
         }
     }
@@ -153,7 +167,7 @@ impl Work {
     async fn pass(&mut self, stage: &Stage, progress: &mut Progress) -> Option<Decision> {
         if stage.waits && !progress.budget.is_zero() && !self.tickets.is_first(stage.lane) {
             self.tickets.turn(stage.lane).await;
-            progress.now = Instant::now();
+            progress.advance();
         }
         let started = progress.now;
         let question = Question {
@@ -166,8 +180,7 @@ impl Work {
             deadline: self.shared().config.chain_deadline,
         };
         let answer = question.ask(self.shared()).await;
-        progress.now = Instant::now();
-        let duration = progress.now.saturating_duration_since(started);
+        let duration = progress.advance();
         if stage.gives_back {
             self.tickets.release(stage.lane);
         }
@@ -260,6 +273,32 @@ impl Work {
             }
         });
         join_all(sends.collect::<Vec<_>>()).await;
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// Reads the clock, and says how long it is since that was done before.
+    fn advance(&mut self) -> Duration {
+        let before = mem::replace(&mut self.now, Instant::now());
+        let since = self.now.saturating_duration_since(before);
+        self.elapsed += since;
+        since
+    }
+}
+
+// === impl End ===
+
+impl End {
+    /// What became of `event`, which has gone through the chain of `route`.
+    pub(super) fn of(self, event: Arc<Event>, route: Arc<Route>) -> Outcome {
+        Outcome {
+            event,
+            decision: self.decision,
+            steps: self.steps.of(route),
+            duration: self.duration,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod lanes;
 mod lines;
 mod solo;
 
-use std::{ops::Range, task::Waker};
+use std::{ops::Range, sync::Arc, task::Waker};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -53,6 +53,9 @@ pub(super) struct Shard<D> {
     pub(super) reserve: Reserve,
     /// The numbers of its next events.
     numbers: Range<u64>,
+    /// What the last event visited that was alone: the next one that visits the
+    /// same takes it over, and counts no reference that all threads count.
+    visited: Option<Arc<[LaneScope]>>,
 }
 
 /// Who is to be woken, once no lock is held any more.
@@ -86,6 +89,7 @@ impl<D> Shard<D> {
             hasher,
             reserve: Reserve::default(),
             numbers: 0..0,
+            visited: None,
         }
     }
 

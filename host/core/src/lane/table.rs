@@ -244,7 +244,9 @@ impl<D> Lanes<D> {
         let mut wakers = Wakers::new();
         let result = act(&mut self.shard(number).lock(), &mut wakers);
         // Woken outside of the lock: a waker may run other code.
-        wakers.into_iter().for_each(Waker::wake);
+        if !wakers.is_empty() {
+            wakers.into_iter().for_each(Waker::wake);
+        }
         result
     }
 

@@ -43,8 +43,14 @@ impl<D> Shard<D> {
         if tenant.lanes > 0 || tenant.solo.is_some() || scopes.is_empty() {
             return false;
         }
-        tenant.solo = Solo::new(event, scopes);
-        tenant.solo.is_some()
+        if scopes.len() > MAX_LANES {
+            return false;
+        }
+        // Most events visit what the one before them did.
+        let visited = self.visited.take();
+        let same = visited.filter(|visited| Arc::ptr_eq(visited, scopes));
+        tenant.solo = Some(Solo::new(event, same.unwrap_or_else(|| scopes.clone())));
+        true
     }
 
     /// Gives the event that is alone a ticket in each lane that it holds, as
@@ -87,7 +93,7 @@ impl<D> Shard<D> {
         let ticket = own.solo.as_mut().and_then(|solo| solo.release(index));
         if own.solo_has_ended && !own.solo.as_ref().is_some_and(Solo::holds_any) {
             own.solo_has_ended = false;
-            own.solo = None;
+            self.forget_solo(tenant);
         }
         if let Some(ticket) = ticket {
             self.give_back(ticket, common, wakers);
@@ -116,10 +122,17 @@ impl<D> Shard<D> {
         let own = &mut self.tenants[tenant];
         own.solo_has_ended = own.solo.as_ref().is_some_and(Solo::holds_any);
         if !own.solo_has_ended {
-            own.solo = None;
+            self.forget_solo(tenant);
         }
         for ticket in tickets {
             self.give_back(ticket, common, wakers);
+        }
+    }
+
+    fn forget_solo(&mut self, tenant: usize) {
+        let solo = self.tenants[tenant].solo.take();
+        if let Some(Lanes::Marks(scopes)) = solo.map(|solo| solo.lanes) {
+            self.visited = Some(scopes);
         }
     }
 }
@@ -127,14 +140,14 @@ impl<D> Shard<D> {
 // === impl Solo ===
 
 impl Solo {
-    /// Marks all lanes of `scopes` as held, if there are enough marks.
-    fn new(event: u64, scopes: &Arc<[LaneScope]>) -> Option<Self> {
-        let unused = MAX_LANES.checked_sub(scopes.len())?;
-        Some(Self {
+    /// Marks all lanes of `scopes` as held: at most [`MAX_LANES`].
+    fn new(event: u64, scopes: Arc<[LaneScope]>) -> Self {
+        let unused = MAX_LANES.saturating_sub(scopes.len());
+        Self {
             event,
-            lanes: Lanes::Marks(scopes.clone()),
             held: u64::MAX.checked_shr(unused as u32).unwrap_or(0),
-        })
+            lanes: Lanes::Marks(scopes),
+        }
     }
 
     /// The event, if `scope` is a lane that it only marks.
