@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use serde_json::{Value, json};
-use tokio::task::{consume_budget, coop::unconstrained};
+use tokio::task::consume_budget;
 
 use super::{
     DispatchConfig, Gather, Gathered, Interceptor, Outcome, Plan, PublishError, Running, Snapshot,
@@ -478,11 +477,9 @@ impl Dispatcher {
 
     /// Runs an event whose outcome nobody waits for: counters, observers and
     /// logs tell what became of it.
-    fn let_go(&self, mut running: Running) {
+    fn let_go(&self, running: Running) {
         if running.is_immediate() {
-            // A task would cost more than the event.
-            let _end = unconstrained(running.run_at_once()).now_or_never();
-            return;
+            return running.pass_on();
         }
         self.shared.tasks.spawn(async move {
             let _outcome = running.run().await;

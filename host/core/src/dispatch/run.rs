@@ -118,6 +118,20 @@ impl Running {
         self.run_from(now).await
     }
 
+    /// Admits an event that has nothing to wait for, and delivers it.
+    pub(super) fn pass_on(mut self) {
+        let payload = self.work.event.payload.clone();
+        let decision = Decision::Continue { payload };
+        self.work.decide(&decision, Duration::ZERO);
+        if let Decision::Continue { payload } = decision
+            && wants(&self.route, &self.work.event)
+        {
+            let event = self.work.event;
+            let message = Arc::new(Message { event, payload });
+            finish(&mut self.work.tickets, &self.route, message);
+        }
+    }
+
     async fn run_from(&mut self, now: Instant) -> End {
         let Self { route, work } = self;
         let stages = route.chain.stages();
@@ -144,9 +158,9 @@ impl Running {
         let duration = progress.elapsed;
         work.decide(&decision, duration);
         if let Decision::Continue { payload } = &decision
-            && !route.is_deaf()
+            && let Some(message) = work.message(route, payload)
         {
-            work.deliver(route, payload).await;
+            work.deliver(route, message).await;
         }
         End {
             decision,
@@ -226,34 +240,28 @@ impl Work {
         });
     }
 
+    /// The event as those who subscribe to it get it, if anybody does.
+    fn message(&self, route: &Route, payload: &Bytes) -> Option<Arc<Message>> {
+        wants(route, &self.event).then(|| {
+            Arc::new(Message {
+                event: self.event.clone(),
+                payload: payload.clone(),
+            })
+        })
+    }
+
     /// Hands the admitted event to those who subscribe to it: at once to those
     /// whom nobody waits for, and to each of the others in its turn.
-    async fn deliver(&mut self, route: &Arc<Route>, payload: &Bytes) {
-        let event = self.event.clone();
-        let audience = route.audience(View::Admitted);
-        if audience.wanting(event.facts()).next().is_none() {
-            return;
-        }
-        let message = Arc::new(Message {
-            payload: payload.clone(),
-            event,
-        });
-        let bytes = message.size();
-        let delivery = |message| Delivery {
-            route: route.clone(),
-            message,
-            view: View::Admitted,
-        };
-        if !audience.is_waited_for() {
-            return self.tickets.finish(delivery(message), bytes as u64);
-        }
-        let waited_for = audience.waited_for(message.event.facts());
+    async fn deliver(&mut self, route: &Arc<Route>, message: Arc<Message>) {
+        let waited_for = route.audience(View::Admitted);
+        let waited_for = waited_for.waited_for(message.event.facts());
         let waited_for: Vec<_> = waited_for.map(|(subscriber, _)| subscriber).collect();
         if waited_for.is_empty() {
-            return self.tickets.finish(delivery(message), bytes as u64);
+            return finish(&mut self.tickets, route, message);
         }
+        let bytes = message.size();
         self.tickets
-            .deliver(delivery(message.clone()), bytes as u64);
+            .deliver(delivery(route, message.clone()), bytes as u64);
         // Its chain is at its end, whoever is waited for here.
         let first = route.chain.lane_count();
         (0..first).for_each(|lane| self.tickets.release(lane));
@@ -319,6 +327,30 @@ impl Drop for Sending<'_> {
             let lost = self.subscriber.give_up(self.bytes);
             self.shared.lost(self.subscriber, lost);
         }
+    }
+}
+
+/// Whether somebody subscribes to an event that is admitted.
+fn wants(route: &Route, event: &Event) -> bool {
+    let audience = route.audience(View::Admitted);
+    !audience.is_empty() && audience.wanting(event.facts()).next().is_some()
+}
+
+/// Hands an admitted event to those who subscribe to it, of whom nobody is
+/// waited for, and gives back all that it holds.
+fn finish(tickets: &mut Tickets<Stay>, route: &Arc<Route>, message: Arc<Message>) {
+    let bytes = message.size() as u64;
+    if let Some(turn) = tickets.first_out(bytes) {
+        return turn.home().hand_out(route, message, View::Admitted);
+    }
+    tickets.finish(delivery(route, message), bytes);
+}
+
+fn delivery(route: &Arc<Route>, message: Arc<Message>) -> Delivery {
+    Delivery {
+        route: route.clone(),
+        message,
+        view: View::Admitted,
     }
 }
 

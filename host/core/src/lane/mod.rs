@@ -41,5 +41,5 @@ pub use self::{
     scope::{LaneGroup, LaneScope},
     shard::Refused,
     table::{LaneConfig, Lanes, Visit},
-    ticket::{LaneTicket, Tickets},
+    ticket::{FirstOut, LaneTicket, Tickets},
 };

@@ -306,6 +306,8 @@ impl<D> Lanes<D> {
         };
         tenant.used = tenant.used.plus(one);
         let begins_to_share = mem::take(&mut tenant.begins_to_share);
+        let is_first_out =
+            visit.delivers && shard.queues(at.tenant()).of(Which::Admitted).is_idle();
         let mut place = |which| shard.queues(at.tenant()).of(which).push();
         let held = Held {
             is_solo,
@@ -314,6 +316,7 @@ impl<D> Lanes<D> {
             begins_to_share,
             announcement: visit.announces.then(|| place(Which::Announced)),
             delivery: visit.delivers.then(|| place(Which::Admitted)),
+            is_first_out,
         };
         Entered {
             shard: at.shard,

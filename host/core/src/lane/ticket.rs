@@ -58,6 +58,21 @@ pub(super) struct Held {
     pub(super) announcement: Option<Number>,
     /// Its place in the outbox.
     pub(super) delivery: Option<Number>,
+    /// Nobody stood there before it, nor handed out: nobody hands out before it
+    /// has left.
+    pub(super) is_first_out: bool,
+}
+
+/// The turn of an event to leave its principal's outbox before it has filled its
+/// place there: nobody else hands out until this is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it lets the next one leave"]
+pub struct FirstOut<'a, H: Home> {
+    tickets: &'a mut Tickets<H>,
+    at: At,
+    number: Number,
+    bytes: u64,
+    ends: bool,
 }
 
 /// A single ticket of an event. Dropping it gives it back.
@@ -214,7 +229,29 @@ impl<H: Home> Tickets<H> {
         self.fill(delivery, bytes, true);
     }
 
+    /// Its turn to be handed out by the caller instead of with
+    /// [`finish`](Self::finish), if nobody of its principal has been before it;
+    /// and as there, all that it holds is given back after.
+    pub fn first_out(&mut self, bytes: u64) -> Option<FirstOut<'_, H>> {
+        self.leave_first(bytes, true)
+    }
+
+    fn leave_first(&mut self, bytes: u64, ends: bool) -> Option<FirstOut<'_, H>> {
+        let at = self.at.filter(|_| self.held.is_first_out)?;
+        let number = self.held.delivery.take()?;
+        Some(FirstOut {
+            tickets: self,
+            at,
+            number,
+            bytes,
+            ends,
+        })
+    }
+
     fn fill(&mut self, delivery: H::Delivery, bytes: u64, ends: bool) {
+        if let Some(turn) = self.leave_first(bytes, ends) {
+            return turn.home().deliver(delivery);
+        }
         let (Some(at), Some(number)) = (self.at, self.held.delivery.take()) else {
             return self.home.deliver(delivery);
         };
@@ -328,6 +365,47 @@ impl Held {
         for ticket in self.tickets.iter_mut().filter_map(Option::take) {
             shard.give_back(ticket, common, wakers);
         }
+    }
+}
+
+// === impl FirstOut ===
+
+impl<H: Home> FirstOut<'_, H> {
+    /// What keeps the event's lanes.
+    pub fn home(&self) -> &H {
+        &self.tickets.home
+    }
+}
+
+impl<H: Home> Drop for FirstOut<'_, H> {
+    /// Lets those leave who have come to their end meanwhile.
+    fn drop(&mut self) {
+        let (at, number) = (self.at, self.number);
+        let Tickets {
+            home,
+            held,
+            bytes,
+            settled,
+            ..
+        } = &mut *self.tickets;
+        let lanes = home.lanes();
+        *settled = self.ends || held.is_empty();
+        let now = match *settled {
+            true => *bytes,
+            false => lanes.room.resize(*bytes, self.bytes),
+        };
+        let leaving = lanes.with(at, |shard, tenant, wakers| {
+            if *settled {
+                held.give_back(shard, tenant, &mut lanes.common(), wakers);
+                shard.end(tenant, now, &lanes.room, wakers);
+            } else {
+                shard.tenant_mut(tenant).resize(*bytes, now);
+            }
+            let place = (Which::Admitted, number);
+            shard.fill(tenant, place, None, &lanes.room, wakers)
+        });
+        *bytes = now;
+        hand_out(home, at, Which::Admitted, leaving);
     }
 }
 
