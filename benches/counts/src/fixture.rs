@@ -86,8 +86,7 @@ impl Publisher {
     }
 
     pub(crate) fn draft(&self) -> Draft {
-        Draft::new(self.topic.clone())
-            .with_principal(self.principal.clone())
-            .with_payload(self.payload.clone())
+        let (principal, topic) = (self.principal.clone(), self.topic.clone());
+        Draft::of(principal, topic, self.payload.clone())
     }
 }

@@ -142,9 +142,9 @@ fn own(line: &Bytes, event: EventLine<'_>) -> Result<Draft, EventLineError> {
         (None, Some(text)) => base64("payload_base64", &text)?,
         (None, None) => Bytes::new(),
     };
-    Ok(Draft::new(topic("topic", &event.topic)?)
-        .with_payload(payload)
-        .with_principal(event.principal.as_deref().map(Principal::new).transpose()?)
+    let topic = topic("topic", &event.topic)?;
+    let principal = event.principal.as_deref().map(Principal::new).transpose()?;
+    Ok(Draft::of(principal, topic, payload)
         .with_session(name("session", event.session)?)
         .with_id(name("id", event.id)?)
         .with_source(name("source", event.source)?)
@@ -167,9 +167,9 @@ fn cloud_event(line: &Bytes, event: CloudEvent<'_>) -> Result<Draft, EventLineEr
         (None, Some(text)) => base64("data_base64", &text)?,
         (None, None) => Bytes::new(),
     };
-    Ok(Draft::new(topic("type", &event.r#type)?)
-        .with_payload(payload)
-        .with_principal(event.principal.as_deref().map(Principal::new).transpose()?)
+    let topic = topic("type", &event.r#type)?;
+    let principal = event.principal.as_deref().map(Principal::new).transpose()?;
+    Ok(Draft::of(principal, topic, payload)
         .with_session(name("session", event.session)?)
         .with_id(name("id", Some(event.id))?)
         .with_source(name("source", Some(event.source))?)

@@ -10,6 +10,7 @@ use super::{
     Subscription,
     delivery::Delivery,
     routing::Route,
+    run::Passage,
     shared::Shared,
     stay::{Seats, Stay},
     trigger::Asks,
@@ -44,18 +45,18 @@ struct Admission {
 }
 
 /// Why an event is not taken in.
-enum Refused {
+enum Refused<'a> {
     /// It never is.
     Never(PublishError),
     /// There is no room now.
-    Now(Box<Waiting>),
+    Now(Box<Waiting<'a>>),
 }
 
 /// An event for which there is no room now.
-struct Waiting {
+struct Waiting<'a> {
     draft: Draft,
     admission: Admission,
-    stay: Stay,
+    stay: Stay<'a>,
     full: NoRoom,
 }
 
@@ -184,10 +185,11 @@ impl Dispatcher {
     ///
     /// [`PublishError::Full`] with the event if there is no room for it.
     pub fn try_submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        self.take_in(draft).map_err(|refused| match refused {
-            Refused::Never(error) => error,
-            Refused::Now(waiting) => self.refuse(waiting.draft, waiting.full),
-        })
+        match self.take_in(draft, self.shared.enter()) {
+            Ok(passage) => Ok(Running::new(passage)),
+            Err(Refused::Never(error)) => Err(error),
+            Err(Refused::Now(waiting)) => Err(self.refuse(waiting.draft, waiting.full)),
+        }
     }
 
     /// Takes an event in as soon as there is room for it. Only publishers for
@@ -199,12 +201,13 @@ impl Dispatcher {
     ///
     /// All of [`PublishError`] but `Full`.
     pub async fn submit(&self, draft: Draft) -> Result<Running, PublishError> {
-        match self.take_in(draft) {
-            Ok(running) => Ok(running),
-            Err(Refused::Never(error)) => Err(error),
+        let passage = match self.take_in(draft, self.shared.enter()) {
+            Ok(passage) => passage,
+            Err(Refused::Never(error)) => return Err(error),
             // Boxed, so that the future of one who finds room is small.
-            Err(Refused::Now(waiting)) => Ok(Box::pin(self.wait(*waiting)).await),
-        }
+            Err(Refused::Now(waiting)) => Box::pin(self.wait(*waiting)).await,
+        };
+        Ok(Running::new(passage))
     }
 
     /// Publishes and waits for the outcome; waits for room if need be.
@@ -215,13 +218,13 @@ impl Dispatcher {
     /// As [`submit`](Self::submit).
     pub async fn request(&self, draft: Draft) -> Result<Outcome, PublishError> {
         // As in `submit`, whose future would be another copy of all this.
-        let mut running = match self.take_in(draft) {
-            Ok(running) => running,
+        let mut passage = match self.take_in(draft, self.shared.enter_here()) {
+            Ok(passage) => passage,
             Err(Refused::Never(error)) => return Err(error),
             Err(Refused::Now(waiting)) => Box::pin(self.wait(*waiting)).await,
         };
-        let end = running.run_at_once().await;
-        Ok(end.of(running.work.event, running.route))
+        let end = passage.run_at_once().await;
+        Ok(end.of(passage.work.event, passage.route))
     }
 
     /// Publishes and does not wait for the outcome; waits for room if need
@@ -343,8 +346,12 @@ impl Dispatcher {
     }
 
     /// Takes an event in now, or says why not.
-    fn take_in(&self, mut draft: Draft) -> Result<Running, Refused> {
-        let Some(stay) = self.shared.enter() else {
+    fn take_in<'a>(
+        &self,
+        mut draft: Draft,
+        stay: Option<Stay<'a>>,
+    ) -> Result<Passage<'a>, Refused<'a>> {
+        let Some(stay) = stay else {
             return Err(Refused::Never(closed(draft)));
         };
         let admission = self.admission(&mut draft).map_err(Refused::Never)?;
@@ -364,7 +371,7 @@ impl Dispatcher {
     }
 
     /// Takes an event in as soon as there is room.
-    async fn wait(&self, waiting: Waiting) -> Running {
+    async fn wait<'a>(&self, waiting: Waiting<'a>) -> Passage<'a> {
         let Waiting {
             draft,
             admission,
@@ -440,7 +447,12 @@ impl Dispatcher {
         event
     }
 
-    fn start(&self, draft: Draft, admission: Admission, mut tickets: Tickets<Stay>) -> Running {
+    fn start<'a>(
+        &self,
+        draft: Draft,
+        admission: Admission,
+        mut tickets: Tickets<Stay<'a>>,
+    ) -> Passage<'a> {
         let Admission {
             route, announces, ..
         } = admission;
@@ -457,11 +469,11 @@ impl Dispatcher {
                 view: View::Raw,
             });
         }
-        Running::new(event, route, tickets)
+        Passage::new(event, route, tickets)
     }
 
     /// Counts and tells that an event is in a lane which principals share.
-    fn tell_sharing(&self, event: &Arc<Event>, tickets: &Tickets<Stay>) {
+    fn tell_sharing(&self, event: &Arc<Event>, tickets: &Tickets<Stay<'_>>) {
         if tickets.shares_a_lane() {
             self.shared.counters.shared_lane();
         }
@@ -478,12 +490,11 @@ impl Dispatcher {
     /// Runs an event whose outcome nobody waits for: counters, observers and
     /// logs tell what became of it.
     fn let_go(&self, running: Running) {
-        if running.is_immediate() {
-            return running.pass_on();
+        if let Some(running) = running.pass_on() {
+            self.shared.tasks.spawn(async move {
+                let _outcome = running.run().await;
+            });
         }
-        self.shared.tasks.spawn(async move {
-            let _outcome = running.run().await;
-        });
     }
 }
 

@@ -158,9 +158,7 @@ impl Try<'_> {
         if from.hops >= max {
             return Err(OutletError::TooManyHops { max });
         }
-        Ok(Draft::new(topic)
-            .with_payload(payload)
-            .with_principal(from.principal.clone())
+        Ok(Draft::of(from.principal.clone(), topic, payload)
             .with_session(from.session.clone())
             .with_traceparent(from.traceparent.clone())
             .with_source(Name::new(&self.outlet.capsule).ok())

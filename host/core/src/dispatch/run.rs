@@ -25,16 +25,21 @@ use crate::{
 /// while [`run`](Self::run) is polled; dropping it cancels the event.
 #[derive(Debug)]
 #[must_use = "an event that is not run is cancelled"]
-pub struct Running {
+pub struct Running(Passage<'static>);
+
+/// What it is: such an event, or one that does not outlive the call with which
+/// it was handed in.
+#[derive(Debug)]
+pub(super) struct Passage<'a> {
     pub(super) route: Arc<Route>,
-    pub(super) work: Work,
+    pub(super) work: Work<'a>,
 }
 
 /// The event itself, on its way.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct Work<'a> {
     pub(super) event: Arc<Event>,
-    tickets: Tickets<Stay>,
+    tickets: Tickets<Stay<'a>>,
     accepted: Instant,
 }
 
@@ -69,27 +74,13 @@ struct Progress {
 // === impl Running ===
 
 impl Running {
-    pub(super) fn new(event: Arc<Event>, route: Arc<Route>, mut tickets: Tickets<Stay>) -> Self {
-        tickets.home_mut().begin();
-        Self {
-            route,
-            work: Work {
-                event,
-                tickets,
-                accepted: Instant::now(),
-            },
-        }
+    pub(super) fn new(passage: Passage<'static>) -> Self {
+        Self(passage)
     }
 
     /// The event.
     pub fn event(&self) -> &Arc<Event> {
-        &self.work.event
-    }
-
-    /// Whether it has nothing to wait for: nothing intercepts it, and nobody
-    /// whom publishers wait for subscribes to it.
-    pub(super) fn is_immediate(&self) -> bool {
-        self.route.chain.is_empty() && !self.route.audience(View::Admitted).is_waited_for()
+        &self.0.work.event
     }
 
     /// Runs the chain to its end, and delivers what is admitted: an event is
@@ -101,11 +92,47 @@ impl Running {
         // Where no hook ever waits, a publisher in a loop would keep its
         // thread from everybody else.
         consume_budget().await;
-        let end = self.run_from(Instant::now()).await;
-        end.of(self.work.event, self.route)
+        let end = self.0.run_from(Instant::now()).await;
+        end.of(self.0.work.event, self.0.route)
     }
 
-    /// As [`run`](Self::run), by whoever has just taken it in. The event stays
+    /// Lets it go without its publisher: the event itself if it waits for
+    /// something.
+    pub(super) fn pass_on(self) -> Option<Self> {
+        if !self.0.is_immediate() {
+            return Some(self);
+        }
+        self.0.pass_on();
+        None
+    }
+}
+
+// === impl Passage ===
+
+impl<'a> Passage<'a> {
+    pub(super) fn new(
+        event: Arc<Event>,
+        route: Arc<Route>,
+        mut tickets: Tickets<Stay<'a>>,
+    ) -> Self {
+        tickets.home_mut().begin();
+        Self {
+            route,
+            work: Work {
+                event,
+                tickets,
+                accepted: Instant::now(),
+            },
+        }
+    }
+
+    /// Whether it has nothing to wait for: nothing intercepts it, and nobody
+    /// whom publishers wait for subscribes to it.
+    fn is_immediate(&self) -> bool {
+        self.route.chain.is_empty() && !self.route.audience(View::Admitted).is_waited_for()
+    }
+
+    /// As [`Running::run`], by whoever has just taken it in. The event stays
     /// where it is: it is large, and each future that owned it another copy.
     pub(super) async fn run_at_once(&mut self) -> End {
         let goes_on = has_budget_remaining();
@@ -119,7 +146,7 @@ impl Running {
     }
 
     /// Admits an event that has nothing to wait for, and delivers it.
-    pub(super) fn pass_on(mut self) {
+    fn pass_on(mut self) {
         let payload = self.work.event.payload.clone();
         let decision = Decision::Continue { payload };
         self.work.decide(&decision, Duration::ZERO);
@@ -172,7 +199,7 @@ impl Running {
 
 // === impl Work ===
 
-impl Work {
+impl Work<'_> {
     fn shared(&self) -> &Arc<Shared> {
         self.tickets.home()
     }
@@ -183,7 +210,7 @@ impl Work {
             self.tickets.turn(stage.lane).await;
             progress.advance();
         }
-        let started = progress.now;
+        let (started, shared) = (progress.now, self.shared());
         let question = Question {
             interceptor: &stage.interceptor,
             meter: &stage.meter,
@@ -191,9 +218,9 @@ impl Work {
             payload: &progress.payload,
             started,
             budget: progress.budget,
-            deadline: self.shared().config.chain_deadline,
+            deadline: shared.config.chain_deadline,
         };
-        let answer = question.ask(self.shared()).await;
+        let answer = question.ask(shared).await;
         let duration = progress.advance();
         if stage.gives_back {
             self.tickets.release(stage.lane);
@@ -201,9 +228,10 @@ impl Work {
         progress.budget = progress.budget.saturating_sub(duration);
 
         let (verdict, end) = judge(&stage.interceptor, answer, &mut progress.payload);
-        self.shared().counters.step(&verdict);
+        let shared = self.shared();
+        shared.counters.step(&verdict);
         stage.meter.count(&verdict, duration);
-        self.shared().tell(Category::Step, || Record::Step {
+        shared.tell(Category::Step, || Record::Step {
             event: self.event.clone(),
             capsule: stage.interceptor.capsule.clone(),
             action: stage.interceptor.action.clone(),
@@ -338,7 +366,7 @@ fn wants(route: &Route, event: &Event) -> bool {
 
 /// Hands an admitted event to those who subscribe to it, of whom nobody is
 /// waited for, and gives back all that it holds.
-fn finish(tickets: &mut Tickets<Stay>, route: &Arc<Route>, message: Arc<Message>) {
+fn finish(tickets: &mut Tickets<Stay<'_>>, route: &Arc<Route>, message: Arc<Message>) {
     let bytes = message.size() as u64;
     if let Some(turn) = tickets.first_out(bytes) {
         return turn.home().hand_out(route, message, View::Admitted);

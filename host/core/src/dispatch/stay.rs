@@ -12,20 +12,29 @@ use crate::{
 
 /// A thread's reference to what the parts of a dispatcher share: events that
 /// begin on different threads count different references.
-type Seat = Arc<CachePadded<Arc<Shared>>>;
+type Own = Arc<CachePadded<Arc<Shared>>>;
 
 /// The reference that each thread has.
 #[derive(Debug)]
 pub(super) struct Seats {
     shared: Arc<Shared>,
-    mine: PerThread<Seat>,
+    mine: PerThread<Own>,
+}
+
+/// What an event has of what the parts of a dispatcher share.
+#[derive(Clone, Debug)]
+enum Seat<'a> {
+    Own(Own),
+    /// For one that does not outlive the call it was handed in with: nothing to
+    /// count.
+    Lent(&'a Arc<Shared>),
 }
 
 /// That something is under way: the dispatcher does not end before it is
 /// dropped.
 #[derive(Debug)]
-pub(super) struct Stay {
-    seat: Seat,
+pub(super) struct Stay<'a> {
+    seat: Seat<'a>,
     /// An event of which nothing has been decided: dropped now, it is
     /// cancelled.
     is_undecided: bool,
@@ -42,13 +51,21 @@ impl Seats {
     }
 
     /// Goes in; `None` if nothing is taken in any more.
-    pub(super) fn enter(&self) -> Option<Stay> {
-        if !self.shared.gate.enter() {
-            return None;
-        }
-        let make = || Arc::new(CachePadded::new(self.shared.clone()));
-        Some(Stay {
-            seat: self.mine.get_or(make).cloned().unwrap_or_else(make),
+    pub(super) fn enter(&self) -> Option<Stay<'static>> {
+        self.enter_as(|| {
+            let make = || Arc::new(CachePadded::new(self.shared.clone()));
+            Seat::Own(self.mine.get_or(make).cloned().unwrap_or_else(make))
+        })
+    }
+
+    /// As [`enter`](Self::enter), for as long as this is borrowed.
+    pub(super) fn enter_here(&self) -> Option<Stay<'_>> {
+        self.enter_as(|| Seat::Lent(&self.shared))
+    }
+
+    fn enter_as<'a>(&self, seat: impl FnOnce() -> Seat<'a>) -> Option<Stay<'a>> {
+        self.shared.gate.enter().then(|| Stay {
+            seat: seat(),
             is_undecided: false,
         })
     }
@@ -64,7 +81,7 @@ impl Deref for Seats {
 
 // === impl Stay ===
 
-impl Stay {
+impl Stay<'_> {
     /// An event is taken in.
     pub(super) fn begin(&mut self) {
         self.is_undecided = true;
@@ -76,15 +93,18 @@ impl Stay {
     }
 }
 
-impl Deref for Stay {
+impl Deref for Stay<'_> {
     type Target = Arc<Shared>;
 
     fn deref(&self) -> &Arc<Shared> {
-        &self.seat
+        match &self.seat {
+            Seat::Own(seat) => seat,
+            Seat::Lent(shared) => shared,
+        }
     }
 }
 
-impl Home for Stay {
+impl Home for Stay<'_> {
     type Delivery = Delivery;
 
     fn lanes(&self) -> &Lanes<Delivery> {
@@ -101,7 +121,7 @@ impl Home for Stay {
     }
 }
 
-impl Clone for Stay {
+impl Clone for Stay<'_> {
     fn clone(&self) -> Self {
         self.gate.stay();
         Self {
@@ -111,7 +131,7 @@ impl Clone for Stay {
     }
 }
 
-impl Drop for Stay {
+impl Drop for Stay<'_> {
     fn drop(&mut self) {
         if self.is_undecided {
             self.counters.cancelled();

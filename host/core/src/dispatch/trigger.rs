@@ -77,7 +77,7 @@ pub enum NoReply {
 
 /// What one lane's interceptors are asked, one after the other.
 struct Queue<'a> {
-    ticket: LaneTicket<Stay>,
+    ticket: LaneTicket<Stay<'static>>,
     waits: bool,
     /// Their places in the chain.
     left: std::vec::IntoIter<usize>,
@@ -115,7 +115,7 @@ impl Asks<'_> {
     /// the chain, or why there is none.
     pub(super) async fn gather(
         &self,
-        tickets: Vec<Result<LaneTicket<Stay>, Refused>>,
+        tickets: Vec<Result<LaneTicket<Stay<'static>>, Refused>>,
         gather: Gather,
     ) -> Gathered {
         let started = Instant::now();

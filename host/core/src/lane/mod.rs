@@ -30,6 +30,7 @@ mod tenant;
 mod tenants;
 mod ticket;
 mod wait;
+mod wakers;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::{mem, task::Context};
 
 use super::{
     line::{Line, Place},
-    shard::Wakers,
+    wakers::Wakers,
 };
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
@@ -380,7 +380,7 @@ mod tests {
         ) {
             let room = Room::new(MAX, 2);
             let mut reserves = [Reserve::default(), Reserve::default()];
-            let mut wakers = Wakers::new();
+            let mut wakers = Wakers::default();
             let mut under_way = Vec::new();
             let mut sum = RoomUse::default();
             for op in ops {
@@ -393,7 +393,7 @@ mod tests {
                             room.try_take(&mut reserves[shard], bytes, &mut wakers)
                         };
                         let taken = take(&mut reserves) || {
-                            let mut wakers = Wakers::new();
+                            let mut wakers = Wakers::default();
                             for reserve in &mut reserves {
                                 room.empty(reserve, &mut wakers);
                             }

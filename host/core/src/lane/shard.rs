@@ -5,12 +5,11 @@ mod lanes;
 mod lines;
 mod solo;
 
-use std::{ops::Range, sync::Arc, task::Waker};
+use std::{ops::Range, sync::Arc};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use slab::Slab;
-use smallvec::SmallVec;
 
 use self::lanes::Lane;
 pub(super) use self::{
@@ -23,6 +22,7 @@ use super::{
     room::{Reserve, Room},
     tenant::{Leaving, Queues, Ready, Tenant, Which},
     tenants::Tenants,
+    wakers::Wakers,
 };
 use crate::{
     sync::{AtomicU64, Mutex, MutexGuard, Ordering},
@@ -57,9 +57,6 @@ pub(super) struct Shard<D> {
     /// same takes it over, and counts no reference that all threads count.
     visited: Option<Arc<[LaneScope]>>,
 }
-
-/// Who is to be woken, once no lock is held any more.
-pub(super) type Wakers = SmallVec<[Waker; 2]>;
 
 /// Why a single lane takes no ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

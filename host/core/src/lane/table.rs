@@ -1,6 +1,6 @@
 //! All lanes of the host.
 
-use std::{hash::BuildHasher, mem, num::NonZeroUsize, sync::Arc, task::Waker};
+use std::{hash::BuildHasher, mem, num::NonZeroUsize, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
@@ -9,9 +9,10 @@ use super::{
     LaneScope, NoRoom, RoomUse,
     line::{Line, Place},
     room::Room,
-    shard::{Common, Shard, Wakers, Where},
+    shard::{Common, Shard, Where},
     tenant::Which,
     ticket::{Entered, Held},
+    wakers::Wakers,
 };
 use crate::{
     sync::{AtomicU64, Mutex},
@@ -241,12 +242,10 @@ impl<D> Lanes<D> {
         number: u32,
         act: impl FnOnce(&mut Shard<D>, &mut Wakers) -> R,
     ) -> R {
-        let mut wakers = Wakers::new();
+        let mut wakers = Wakers::default();
         let result = act(&mut self.shard(number).lock(), &mut wakers);
         // Woken outside of the lock: a waker may run other code.
-        if !wakers.is_empty() {
-            wakers.into_iter().for_each(Waker::wake);
-        }
+        wakers.wake();
         result
     }
 

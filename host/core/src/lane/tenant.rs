@@ -4,7 +4,8 @@ use super::{
     LaneScope, RoomUse,
     line::{Line, Place},
     outbox::{Batch, Number, Outbox},
-    shard::{Solo, Wakers},
+    shard::Solo,
+    wakers::Wakers,
 };
 use crate::types::Principal;
 

@@ -10,9 +10,10 @@ use super::{
     Home, Lanes, RoomUse,
     outbox::{Batch, Number},
     queue::Queue,
-    shard::{Common, Shard, Wakers, bit},
+    shard::{Common, Shard, bit},
     table::At,
     tenant::{Ready, Which},
+    wakers::Wakers,
 };
 
 /// The tickets of one event, one a lane, and its place in the outbox. Dropping
@@ -187,12 +188,13 @@ impl<H: Home> Tickets<H> {
             if self.held.taken & bit(index) != 0 {
                 return;
             }
-            return lanes.with(at, |shard, tenant, wakers| {
-                shard.release_solo(tenant, index, &mut lanes.common(), wakers);
+            // The event itself is under way still: the principal's entry stays.
+            return lanes.with_shard(at.shard(), |shard, wakers| {
+                shard.release_solo(at.tenant(), index, &mut lanes.common(), wakers);
             });
         }
         if let Some(ticket) = self.held.tickets.get_mut(index).and_then(Option::take) {
-            lanes.with(at, |shard, _, wakers| {
+            lanes.with_shard(at.shard(), |shard, wakers| {
                 shard.give_back(ticket, &mut lanes.common(), wakers);
             });
         }

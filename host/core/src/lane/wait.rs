@@ -8,9 +8,10 @@ use std::{
 use super::{
     Lanes, Visit,
     room::RoomRequest,
-    shard::{Shard, Standing, Wakers, Where},
+    shard::{Shard, Standing, Where},
     table::At,
     ticket::Entered,
+    wakers::Wakers,
 };
 
 /// Enters as soon as there is room. Dropped before, it leaves every line.

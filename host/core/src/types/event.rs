@@ -104,11 +104,21 @@ pub enum EventId {
 impl Draft {
     /// An event on `topic`, with an empty payload, of the system itself.
     pub fn new(topic: Topic) -> Self {
+        Self::of(None, topic, Bytes::new())
+    }
+
+    /// An event of `principal` on `topic`: what most have, at once, since each
+    /// change after this takes a look at who else has the draft.
+    pub fn of(
+        principal: impl Into<Option<Principal>>,
+        topic: Topic,
+        payload: impl Into<Bytes>,
+    ) -> Self {
         let event = Event {
             id: EventId::Host(Uuid::nil()),
             topic,
-            payload: Bytes::new(),
-            principal: None,
+            payload: payload.into(),
+            principal: principal.into(),
             session: None,
             native_session: None,
             source: None,

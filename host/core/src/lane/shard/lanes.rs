@@ -9,8 +9,8 @@ use std::{hash::BuildHasher, task::Waker};
 
 use hashbrown::hash_table;
 
-use super::{Common, EVERYBODY, Refused, Shard, Wakers};
-use crate::lane::{LaneScope, line::Line, queue::Queue, ticket::Ticket};
+use super::{Common, EVERYBODY, Refused, Shard};
+use crate::lane::{LaneScope, line::Line, queue::Queue, ticket::Ticket, wakers::Wakers};
 
 /// The tickets for one capsule's calls, or one subscription's events, of one
 /// principal.

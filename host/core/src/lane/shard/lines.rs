@@ -2,8 +2,8 @@
 
 use std::task::Waker;
 
-use super::{Shard, Wakers};
-use crate::lane::{LaneScope, line::Place};
+use super::Shard;
+use crate::lane::{LaneScope, line::Place, wakers::Wakers};
 
 /// Where a publisher waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Common, Shard, Wakers};
-use crate::lane::{LaneScope, ticket::Ticket};
+use super::{Common, Shard};
+use crate::lane::{LaneScope, ticket::Ticket, wakers::Wakers};
 
 /// Most lanes of an event that needs none of its own yet.
 const MAX_LANES: usize = u64::BITS as usize;
