@@ -131,7 +131,10 @@ impl<D> Shard<D> {
 
     fn forget_solo(&mut self, tenant: usize) {
         let solo = self.tenants[tenant].solo.take();
-        if let Some(Lanes::Marks(scopes)) = solo.map(|solo| solo.lanes) {
+        // What nobody else has is visited by nobody again.
+        if let Some(Lanes::Marks(scopes)) = solo.map(|solo| solo.lanes)
+            && Arc::strong_count(&scopes) > 1
+        {
             self.visited = Some(scopes);
         }
     }

@@ -252,7 +252,13 @@ fn play(ops: Vec<Op>, max_lanes: usize, capacity: usize) -> Result<(), TestCaseE
                     continue;
                 };
                 match op {
-                    Op::Finish { .. } => t.finish(Note(notes.clone(), event), 2),
+                    Op::Finish { .. } => {
+                        if let Some(_turn) = t.first_out(2) {
+                            notes.lock().push(event);
+                        } else {
+                            t.finish(Note(notes.clone(), event), 2);
+                        }
+                    }
                     Op::Deliver { .. } => t.deliver(Note(notes.clone(), event), 2),
                     _ => {}
                 }

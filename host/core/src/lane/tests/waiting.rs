@@ -461,6 +461,33 @@ async fn tickets_given_back_behind_a_slow_one_leave_nothing_there() {
     assert_empty(&lanes);
 }
 
+/// Rule: admitted events of one principal reach a subscription in publish order.
+#[tokio::test]
+async fn nobody_leaves_before_the_first_whose_caller_hands_it_out() {
+    let (lanes, [one]) = (lanes(4), groups());
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let delivers = Wish {
+        delivers: true,
+        ..visit(None, &[&one])
+    };
+    let [mut first, mut second, third] = [(); 3].map(|()| lanes.try_enter(&delivers).unwrap());
+    second.finish(Note(notes.clone(), 2), 1);
+    assert!(second.first_out(1).is_none(), "it has left already");
+    let turn = first.first_out(1).unwrap();
+    assert!(notes.lock().is_empty(), "the second waits");
+    let mut fourth = lanes.try_enter(&delivers).unwrap();
+    assert!(fourth.first_out(1).is_none());
+    fourth.finish(Note(notes.clone(), 4), 1);
+    notes.lock().push(1);
+    drop(turn);
+    assert_eq!(*notes.lock(), [1, 2]);
+    drop(first);
+    assert_eq!((lanes.count(), lanes.in_flight().events), (1, 2));
+    drop(third);
+    assert_eq!(*notes.lock(), [1, 2, 4], "the third was cancelled");
+    assert_empty(&lanes);
+}
+
 #[tokio::test]
 async fn what_grew_on_its_way_counts_until_it_is_delivered() {
     let lanes = lanes(4);
