@@ -292,7 +292,7 @@ impl<D> Lanes<D> {
             {
                 shard.join_solo(at.tenant(), &mut common, max_lanes);
             }
-            tickets.reserve(visit.scopes.len());
+            tickets.reserve_exact(visit.scopes.len());
             for scope in &**visit.scopes {
                 let ticket = shard.push(at.tenant(), scope, entry, &mut common, max_lanes);
                 tickets.push(Some(ticket));
@@ -311,7 +311,7 @@ impl<D> Lanes<D> {
         let held = Held {
             is_solo,
             taken: 0,
-            tickets,
+            tickets: tickets.into_boxed_slice(),
             begins_to_share,
             announcement: visit.announces.then(|| place(Which::Announced)),
             delivery: visit.delivers.then(|| place(Which::Admitted)),

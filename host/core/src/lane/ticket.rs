@@ -53,7 +53,7 @@ pub(super) struct Held {
     pub(super) is_solo: bool,
     /// Marks of those that were taken out of that.
     pub(super) taken: u64,
-    pub(super) tickets: Vec<Option<Ticket>>,
+    pub(super) tickets: Box<[Option<Ticket>]>,
     pub(super) begins_to_share: bool,
     /// Its place among what is announced.
     pub(super) announcement: Option<Number>,
