@@ -367,10 +367,10 @@ fn wants(route: &Route, event: &Event) -> bool {
 /// Hands an admitted event to those who subscribe to it, of whom nobody is
 /// waited for, and gives back all that it holds.
 fn finish(tickets: &mut Tickets<Stay<'_>>, route: &Arc<Route>, message: Arc<Message>) {
-    let bytes = message.size() as u64;
-    if let Some(turn) = tickets.first_out(bytes) {
+    if let Some(turn) = tickets.first_out() {
         return turn.home().hand_out(route, message, View::Admitted);
     }
+    let bytes = message.size() as u64;
     tickets.finish(delivery(route, message), bytes);
 }
 

@@ -234,8 +234,8 @@ impl<H: Home> Tickets<H> {
     /// Its turn to be handed out by the caller instead of with
     /// [`finish`](Self::finish), if nobody of its principal has been before it;
     /// and as there, all that it holds is given back after.
-    pub fn first_out(&mut self, bytes: u64) -> Option<FirstOut<'_, H>> {
-        self.leave_first(bytes, true)
+    pub fn first_out(&mut self) -> Option<FirstOut<'_, H>> {
+        self.leave_first(self.bytes, true)
     }
 
     fn leave_first(&mut self, bytes: u64, ends: bool) -> Option<FirstOut<'_, H>> {

@@ -253,7 +253,7 @@ fn play(ops: Vec<Op>, max_lanes: usize, capacity: usize) -> Result<(), TestCaseE
                 };
                 match op {
                     Op::Finish { .. } => {
-                        if let Some(_turn) = t.first_out(2) {
+                        if let Some(_turn) = t.first_out() {
                             notes.lock().push(event);
                         } else {
                             t.finish(Note(notes.clone(), event), 2);

@@ -472,11 +472,11 @@ async fn nobody_leaves_before_the_first_whose_caller_hands_it_out() {
     };
     let [mut first, mut second, third] = [(); 3].map(|()| lanes.try_enter(&delivers).unwrap());
     second.finish(Note(notes.clone(), 2), 1);
-    assert!(second.first_out(1).is_none(), "it has left already");
-    let turn = first.first_out(1).unwrap();
+    assert!(second.first_out().is_none(), "it has left already");
+    let turn = first.first_out().unwrap();
     assert!(notes.lock().is_empty(), "the second waits");
     let mut fourth = lanes.try_enter(&delivers).unwrap();
-    assert!(fourth.first_out(1).is_none());
+    assert!(fourth.first_out().is_none());
     fourth.finish(Note(notes.clone(), 4), 1);
     notes.lock().push(1);
     drop(turn);
