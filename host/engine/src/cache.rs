@@ -228,7 +228,8 @@ impl fmt::Debug for ModuleCache {
     }
 }
 
-/// The same component, sharing nothing with `component` but the engine.
+/// The same component for another engine of the same settings, sharing nothing
+/// with `component`.
 pub(crate) fn copy(
     engine: &wasmtime::Engine,
     component: &Component,

@@ -108,7 +108,8 @@ impl Capsule {
             HookError::new(ErrorKind::Unavailable, "no instance became free in time")
         })?;
         let state = State::new(&home.shared, &engine.0.pool, deadline);
-        let mut store = Store::new(&engine.0.wasmtime, state);
+        let code = home.code();
+        let mut store = Store::new(code.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
@@ -131,7 +132,7 @@ impl Capsule {
                 UpdateDeadline::Yield(1)
             })
         });
-        match home.pre.instantiate_async(&mut store).await {
+        match code.instantiate_async(&mut store).await {
             Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,

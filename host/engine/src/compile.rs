@@ -39,7 +39,7 @@ pub(crate) fn component(
         return compile(engine, wasm);
     };
     let name = ModuleCache::name(&engine.compatibility, wasm);
-    if let Some(component) = cache.get(&engine.wasmtime, &name) {
+    if let Some(component) = cache.get(&engine.machines.first().wasmtime, &name) {
         return Ok(component);
     }
     let component = compile(engine, wasm)?;
@@ -57,7 +57,8 @@ fn compile(engine: &Inner, wasm: &[u8]) -> Result<Component, LoadError> {
         return Err(LoadError::Busy);
     }
     let (done, result) = mpsc::sync_channel(1);
-    let (compiler, bytes) = (engine.wasmtime.clone(), Arc::<[u8]>::from(wasm));
+    let compiler = engine.machines.first().wasmtime.clone();
+    let bytes = Arc::<[u8]>::from(wasm);
     thread::Builder::new()
         .name("capsule-compile".into())
         .spawn(move || {

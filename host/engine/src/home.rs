@@ -1,63 +1,112 @@
 //! What the instances of a capsule are made from.
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::{Arc, OnceLock, atomic::AtomicUsize};
 
 use wasmtime::component::InstancePre;
 
 use crate::{
     bindings::CapsulePre,
     cache,
-    engine::Inner,
-    spec::InstanceMode,
+    machines::{Machine, Machines},
+    processors::PerProcessor,
     state::{Shared, State},
 };
 
-/// Machine code of which processors get their own, in bytes, data included. No
-/// setting: a larger component takes so long to instantiate that it does not
-/// matter, and the copies would take much memory.
-const OWN_CODE_BYTES: usize = 1 << 20;
-/// So many processors at most have code of their own: of hosts with many, most
-/// share it, so that a capsule takes no more than a few MiB.
-const OWN_CODES: usize = 4;
+/// Machine code that is copied to other engines, in bytes, data included. No
+/// setting: a larger component takes so long to instantiate that sharing an
+/// engine does not matter, and the copies would take much time and memory.
+const COPIED_BYTES: usize = 1 << 20;
 
 /// What instances that are made on one processor have in common. Each counts
 /// its references to it, and threads that count the same wait for each other.
 pub(crate) struct Home {
-    pub(crate) pre: CapsulePre<State>,
+    code: Code,
     pub(crate) shared: Arc<Shared>,
     /// Instances of it that are alive.
     pub(crate) live: Arc<AtomicUsize>,
 }
 
+/// A component in one of the engines; its instances belong to the same one.
+#[derive(Clone)]
+enum Code {
+    /// In the engine that it was compiled for.
+    First(CapsulePre<State>),
+    /// In another. Copied when it is first wanted: most capsules of a host are
+    /// asked by few threads, and none while the host starts.
+    Copy {
+        first: CapsulePre<State>,
+        machine: Arc<Machine>,
+        copy: Arc<OnceLock<CapsulePre<State>>>,
+    },
+}
+
 // === impl Home ===
 
 impl Home {
-    /// That of processor `nth`, for a component that is `linked`.
+    /// Those of all processors, for a component that is linked with the first
+    /// engine.
     ///
-    /// Where instances are made for each call, a few processors have code of
-    /// their own: an instance then gets memory that the same one used last, and
-    /// has in its caches. Instances that are kept share the code, and so do
-    /// large components.
-    pub(crate) fn new(
-        engine: &Inner,
-        linked: &InstancePre<State>,
+    /// # Errors
+    ///
+    /// It is no capsule.
+    pub(crate) fn all(
+        machines: &Machines,
+        linked: InstancePre<State>,
         shared: &Shared,
-        nth: usize,
-    ) -> wasmtime::Result<Self> {
-        let component = linked.component();
-        let code = component.image_range();
-        let is_small = code.end.addr() - code.start.addr() <= OWN_CODE_BYTES;
-        let is_fresh = shared.spec.instance == InstanceMode::Fresh;
-        let pre = if (1..OWN_CODES).contains(&nth) && is_small && is_fresh {
-            let own = cache::copy(&engine.wasmtime, component)?;
-            engine.linker.instantiate_pre(&own)?
-        } else {
-            linked.clone()
-        };
-        Ok(Self {
-            pre: CapsulePre::new(pre)?,
+    ) -> wasmtime::Result<PerProcessor<Self>> {
+        let first = CapsulePre::new(linked)?;
+        let codes: Vec<_> = machines.all().map(|on| Code::new(&first, on)).collect();
+        Ok(PerProcessor::new(|nth| Self {
+            #[expect(clippy::indexing_slicing, reason = "the index is a remainder")]
+            code: codes[nth % codes.len()].clone(),
             shared: Arc::new(shared.clone()),
             live: Arc::default(),
-        })
+        }))
     }
+
+    /// What instances are made from, which may have to be copied first: some
+    /// hundred microseconds, once.
+    pub(crate) fn code(&self) -> &CapsulePre<State> {
+        self.code.get()
+    }
+}
+
+// === impl Code ===
+
+impl Code {
+    fn new(first: &CapsulePre<State>, machine: &Arc<Machine>) -> Self {
+        let code = first.instance_pre().component().image_range();
+        let is_large = code.end.addr() - code.start.addr() > COPIED_BYTES;
+        if is_large || wasmtime::Engine::same(first.engine(), &machine.wasmtime) {
+            return Self::First(first.clone());
+        }
+        Self::Copy {
+            first: first.clone(),
+            machine: Arc::clone(machine),
+            copy: Arc::default(),
+        }
+    }
+
+    fn get(&self) -> &CapsulePre<State> {
+        match self {
+            Self::First(first) => first,
+            Self::Copy {
+                first,
+                machine,
+                copy,
+            } => copy.get_or_init(|| {
+                copied(first, machine).unwrap_or_else(|e| {
+                    tracing::warn!("threads share an engine, as code cannot be copied: {e:#}");
+                    first.clone()
+                })
+            }),
+        }
+    }
+}
+
+fn copied(first: &CapsulePre<State>, machine: &Machine) -> wasmtime::Result<CapsulePre<State>> {
+    let component = cache::copy(&machine.wasmtime, first.instance_pre().component())?;
+    // Now, so that what is lacking for it is lacking here.
+    component.initialize_copy_on_write_image()?;
+    CapsulePre::new(machine.linker.instantiate_pre(&component)?)
 }

@@ -31,6 +31,7 @@ mod imports;
 mod live;
 mod load;
 mod log;
+mod machines;
 mod memory;
 mod pool;
 mod processors;

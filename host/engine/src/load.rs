@@ -9,11 +9,11 @@ use crate::{
     cache::ModuleCache,
     call::{Capsule, Parts},
     compile,
-    engine::{Engine, MAX_MEMORIES, MAX_TABLES, TABLES_PER_PLACE},
+    engine::Engine,
     home::Home,
     imports,
+    machines::{MAX_MEMORIES, MAX_TABLES, TABLES_PER_PLACE},
     memory::TABLE_ELEMENTS,
-    processors::PerProcessor,
     seats::Seats,
     spec::{CapsuleSpec, Limits},
     state::Shared,
@@ -169,8 +169,9 @@ impl Engine {
         let engine = &*self.0;
         let component = compile::component(engine, wasm, cache)?;
         let ty = component.component_type();
-        imports::check_exports(&engine.wasmtime, &ty)?;
-        imports::check_imports(&engine.wasmtime, &ty, &spec)?;
+        let first = engine.machines.first();
+        imports::check_exports(&first.wasmtime, &ty)?;
+        imports::check_imports(&first.wasmtime, &ty, &spec)?;
         let places = self.places(&component, &spec.limits)?;
         let link = |e: wasmtime::Error| LoadError::Link {
             reason: format!("{e:#}"),
@@ -182,14 +183,14 @@ impl Engine {
                 .collect(),
             spec,
         };
-        let linked = engine.linker.instantiate_pre(&component).map_err(link)?;
-        let homes = PerProcessor::try_new(|nth| Home::new(engine, &linked, &shared, nth));
+        let linked = first.linker.instantiate_pre(&component).map_err(link)?;
+        let homes = Home::all(&engine.machines, linked, &shared);
         Ok(Capsule::new(Parts {
             engine: self.clone(),
             number: engine.pool.register(),
             homes: homes.map_err(link)?,
             places,
-            wasi: imports::wants_wasi(&engine.wasmtime, &ty),
+            wasi: imports::wants_wasi(&first.wasmtime, &ty),
             seats: shared.spec.limits.max_instances.map(Seats::new),
             actions: actions::read(wasm)?,
             spec: shared.spec,

@@ -32,17 +32,10 @@ pub(crate) struct PerProcessor<T> {
 
 impl<T> PerProcessor<T> {
     /// What `make` makes, called with 0, 1 and so on.
-    ///
-    /// # Errors
-    ///
-    /// The first of `make`.
-    pub(crate) fn try_new<E>(make: impl FnMut(usize) -> Result<T, E>) -> Result<Self, E> {
-        let stripes = (0..count())
-            .map(make)
-            .map(|made| made.map(CachePadded::new));
-        Ok(Self {
-            stripes: stripes.collect::<Result<_, E>>()?,
-        })
+    pub(crate) fn new(make: impl FnMut(usize) -> T) -> Self {
+        Self {
+            stripes: (0..count()).map(make).map(CachePadded::new).collect(),
+        }
     }
 
     /// Those of this thread; others may use them too.
@@ -60,14 +53,12 @@ impl<T> PerProcessor<T> {
 
 impl<T: Default> Default for PerProcessor<T> {
     fn default() -> Self {
-        Self {
-            stripes: (0..count()).map(|_| CachePadded::default()).collect(),
-        }
+        Self::new(|_| T::default())
     }
 }
 
-/// One for each processor.
-fn count() -> usize {
+/// How many processors there are for this: a power of two of at most [`MOST`].
+pub(crate) fn count() -> usize {
     let processors = available_parallelism().map_or(1, usize::from);
     processors.min(MOST).next_power_of_two()
 }
@@ -95,9 +86,8 @@ mod tests {
     }
 
     #[test]
-    fn what_each_processor_has_is_made_for_it_or_not_at_all() {
-        let made = PerProcessor::try_new(Ok::<_, ()>).unwrap();
+    fn what_each_processor_has_is_made_for_it() {
+        let made = PerProcessor::new(|nth| nth);
         assert!(made.iter().copied().eq(0..count()));
-        assert_eq!(PerProcessor::<usize>::try_new(Err).unwrap_err(), 0);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// Advances the epoch of one wasmtime engine, until it is dropped.
+/// Advances the epochs of all wasmtime engines of a host, until it is dropped.
 ///
 /// An OS thread: were it a task, a runtime whose workers all run guests could
 /// not tick, and no guest would ever give its worker back.
@@ -24,11 +24,17 @@ impl Ticker {
     /// The thread's name, as the operating system shows it.
     pub(crate) const THREAD: &str = "capsule-tick";
 
-    pub(crate) fn start(engine: wasmtime::Engine, tick: Duration) -> io::Result<Self> {
+    pub(crate) fn start(
+        engines: impl Iterator<Item = wasmtime::Engine>,
+        tick: Duration,
+    ) -> io::Result<Self> {
+        let engines: Vec<_> = engines.collect();
         let (stop, stopped) = mpsc::channel();
         let thread = Builder::new().name(Self::THREAD.into()).spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(tick) {
-                engine.increment_epoch();
+                for engine in &engines {
+                    engine.increment_epoch();
+                }
             }
         })?;
         Ok(Self {
