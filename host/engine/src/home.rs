@@ -110,3 +110,83 @@ fn copied(first: &CapsulePre<State>, machine: &Machine) -> wasmtime::Result<Caps
     component.initialize_copy_on_write_image()?;
     CapsulePre::new(machine.linker.instantiate_pre(&component)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Config, Engine, component::Component};
+
+    use super::*;
+    use crate::{config::EngineConfig, engine};
+
+    /// The component around a guest, and a guest that lets every event go on.
+    const SHELL: &str = include_str!("../../../tests/wat/shell.wat");
+    const ALLOCATOR: &str = include_str!("../../../tests/wat/allocator.wat");
+    const PASS: &str = include_str!("../../../tests/wat/guests/pass.wat");
+
+    struct Loaded {
+        engine: engine::Engine,
+        code: CapsulePre<State>,
+    }
+
+    impl Loaded {
+        /// The guest `pass`, and `more` bytes.
+        fn with(more: usize) -> Self {
+            let engine = engine::Engine::new(EngineConfig {
+                max_instances: 1,
+                ..EngineConfig::default()
+            })
+            .unwrap();
+            let fields = format!("{ALLOCATOR}{PASS}(data \"{}\")", "x".repeat(more));
+            let (_, text) = SHELL.split_once("(component").unwrap();
+            let text = text.replace("IMPORTS", "").replace("ARGUMENTS", "");
+            let text = format!("(component{}", text.replace("GUEST", &fields));
+            let wasm = wat::parse_str(text).unwrap();
+            let first = engine.0.machines.first();
+            let component = Component::new(&first.wasmtime, wasm).unwrap();
+            let linked = first.linker.instantiate_pre(&component).unwrap();
+            let code = CapsulePre::new(linked).unwrap();
+            Self { engine, code }
+        }
+
+        /// The engine that an instance belongs to that is made for `machine`.
+        fn on(&self, machine: Machine) -> Engine {
+            let code = Code::new(&self.code, &Arc::new(machine));
+            let one = code.get().engine();
+            assert!(Engine::same(one, code.clone().get().engine()));
+            one.clone()
+        }
+
+        fn first(&self) -> &Engine {
+            &self.engine.0.machines.first().wasmtime
+        }
+
+        fn other(&self) -> Machine {
+            Machine::of(Engine::new(&crate::machines::settings(&self.engine.0.config)).unwrap())
+                .unwrap()
+        }
+    }
+
+    #[test]
+    fn instances_belong_to_the_engine_they_are_made_for() {
+        let small = Loaded::with(0);
+        let other = small.other();
+        let want = other.wasmtime.clone();
+        assert!(Engine::same(&small.on(other), &want));
+        let first = Machine::of(small.first().clone()).unwrap();
+        assert!(Engine::same(&small.on(first), small.first()));
+    }
+
+    #[test]
+    fn a_large_component_stays_in_the_first_engine() {
+        let large = Loaded::with(COPIED_BYTES + 1);
+        assert!(Engine::same(&large.on(large.other()), large.first()));
+    }
+
+    #[test]
+    fn what_cannot_be_copied_stays_in_the_first_engine() {
+        let small = Loaded::with(0);
+        // It has other settings, and takes no code but its own.
+        let other = Machine::of(Engine::new(&Config::new()).unwrap()).unwrap();
+        assert!(Engine::same(&small.on(other), small.first()));
+    }
+}

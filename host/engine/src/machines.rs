@@ -77,25 +77,20 @@ impl Machines {
     pub(crate) fn new(config: &EngineConfig) -> Result<Self, EngineError> {
         let address_space = getrlimit(Resource::As).current;
         let count = count(processors::count(), places(config), address_space);
-        Self::at_most(count, config)
+        Self::at_most(count, || Machine::new(config))
     }
 
     /// So many, or as many as can be made: to do without others costs speed
     /// alone.
-    fn at_most(count: usize, config: &EngineConfig) -> Result<Self, EngineError> {
-        let settings = settings(config);
-        let make = || -> Result<_, EngineError> {
-            let engine = Engine::new(&settings).map_err(|e| EngineError::Start {
-                reason: format!("{e:#}"),
-                max_instances: config.max_instances,
-                tebibytes: f64::from(config.max_instances) * RESERVATION as f64
-                    / (1_u64 << 40) as f64,
-            })?;
-            Machine::new(engine).map(Arc::new)
-        };
+    fn at_most(
+        count: usize,
+        make: impl Fn() -> Result<Machine, EngineError>,
+    ) -> Result<Self, EngineError> {
+        let first = Arc::new(make()?);
+        let others = (1..count).map_while(|_| make().ok());
         Ok(Self {
-            first: make()?,
-            others: (1..count).map_while(|_| make().ok()).collect(),
+            first,
+            others: others.map(Arc::new).collect(),
         })
     }
 
@@ -113,15 +108,23 @@ impl Machines {
 // === impl Machine ===
 
 impl Machine {
+    fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        let engine = Engine::new(&settings(config)).map_err(|e| EngineError::Start {
+            reason: format!("{e:#}"),
+            max_instances: config.max_instances,
+            tebibytes: f64::from(config.max_instances) * RESERVATION as f64 / (1_u64 << 40) as f64,
+        })?;
+        Self::of(engine).map_err(|e| EngineError::Link {
+            reason: format!("{e:#}"),
+        })
+    }
+
     /// With all that the host can offer. What a capsule gets of it is checked
     /// when it is loaded.
-    pub(crate) fn new(wasmtime: Engine) -> Result<Self, EngineError> {
+    pub(crate) fn of(wasmtime: Engine) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(&wasmtime);
-        let linked = bindings::Capsule::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)
-            .and_then(|()| wasmtime_wasi::p2::add_to_linker_async(&mut linker));
-        linked.map_err(|e| EngineError::Link {
-            reason: format!("{e:#}"),
-        })?;
+        bindings::Capsule::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         Ok(Self { wasmtime, linker })
     }
 }
@@ -141,7 +144,7 @@ fn places(config: &EngineConfig) -> u32 {
     config.max_instances.saturating_add(SPARE)
 }
 
-fn settings(config: &EngineConfig) -> Config {
+pub(crate) fn settings(config: &EngineConfig) -> Config {
     let places = places(config);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(places)
@@ -177,6 +180,8 @@ fn settings(config: &EngineConfig) -> Config {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, io};
+
     use wasmtime::component::Component;
 
     use super::*;
@@ -204,14 +209,29 @@ mod tests {
         }
     }
 
-    #[test]
-    fn engines_share_nothing_and_code_for_one_fits_all() {
-        let config = EngineConfig {
+    fn small() -> EngineConfig {
+        EngineConfig {
             max_instances: 1,
             ..EngineConfig::default()
-        };
-        let machines = Machines::at_most(MOST, &config).unwrap();
-        assert_eq!(machines.all().count(), MOST);
+        }
+    }
+
+    #[test]
+    fn one_engine_is_enough_and_none_is_not() {
+        for (made, want) in [(0_u32, None), (1, Some(1)), (3, Some(3)), (9, Some(4))] {
+            let left = Cell::new(made);
+            let make = || match left.replace(left.get().saturating_sub(1)) {
+                0 => Err(EngineError::Clock(io::ErrorKind::OutOfMemory.into())),
+                _ => Machine::new(&small()),
+            };
+            let machines = Machines::at_most(4, make).ok();
+            assert_eq!(machines.map(|m| m.all().count()), want, "of {made}");
+        }
+    }
+
+    #[test]
+    fn engines_share_nothing_and_code_for_one_fits_all() {
+        let machines = Machines::at_most(MOST, || Machine::new(&small())).unwrap();
         let first = machines.first();
         let component = Component::new(&first.wasmtime, "(component (core module))").unwrap();
         for machine in machines.all().skip(1) {
