@@ -234,7 +234,8 @@ mod tests {
     fn engines_share_nothing_and_code_for_one_fits_all() {
         let machines = Machines::at_most(MOST, || Machine::new(&small())).unwrap();
         let first = machines.first();
-        let component = Component::new(&first.wasmtime, "(component (core module))").unwrap();
+        let wasm = wat::parse_str("(component (core module))").unwrap();
+        let component = Component::new(&first.wasmtime, wasm).unwrap();
         for machine in machines.all().skip(1) {
             assert!(!Engine::same(&machine.wasmtime, &first.wasmtime));
             let copy = cache::copy(&machine.wasmtime, &component).unwrap();
