@@ -174,14 +174,16 @@ impl Hook for Capsule {
         HookFuture::new(async move {
             let Parts { engine, number, .. } = &self.0;
             let pool = &engine.0.pool;
-            let key = match self.mode() {
+            let take = |owner| pool.take(*number, owner, call.started);
+            let (lease, kept) = match self.mode() {
                 InstanceMode::Fresh => None,
-                InstanceMode::Principal => Some(pool.key(*number, call.event.principal.clone())),
-                InstanceMode::Shared => Some(pool.key(*number, None)),
-            };
+                InstanceMode::Principal => Some(take(&call.event.principal)),
+                InstanceMode::Shared => Some(take(&None)),
+            }
+            .unzip();
             // Owned by this future until the guest has answered: whatever ends the
-            // future earlier drops the instance.
-            let (mut live, now) = match key.as_ref().and_then(|key| pool.take(key)) {
+            // future earlier drops the instance, and then frees its slot.
+            let (mut live, now) = match kept.flatten() {
                 Some(live) => (live, call.started),
                 None => (Box::pin(self.make(&call)).await?, Instant::now()),
             };
@@ -195,8 +197,8 @@ impl Hook for Capsule {
                 .await
                 .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
             live.store.data_mut().end();
-            if let Some(key) = key {
-                pool.park(key, live, now);
+            if let Some(lease) = lease {
+                lease.park(live, now);
                 if self.0.seats.as_ref().is_some_and(Seats::wanted) {
                     pool.evict_of(*number);
                 }

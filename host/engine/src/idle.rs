@@ -1,8 +1,9 @@
 //! Which instance to use next, and which to give up first.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeSet,
     hash::{BuildHasher, Hash},
+    num::NonZeroU64,
 };
 
 use foldhash::fast::RandomState;
@@ -10,60 +11,65 @@ use hashbrown::{HashTable, hash_table::Entry};
 use slab::Slab;
 use tokio::time::Instant;
 
-/// Idle instances of all capsules in the order of their last use. Taking and
-/// parking cost the same however many there are, and in the long run allocate
-/// nothing.
+/// Instances of all capsules, idle and in use, and the order of their last use.
+///
+/// An instance that is in use leaves its slot where it is, so that it is found
+/// once and nothing is moved: using one touches its slot, and neither its
+/// neighbours nor the order. The order is put right when somebody asks for the
+/// oldest; each use costs one such correction at most.
 #[derive(Debug)]
 pub(crate) struct Idle<O, T> {
-    parked: Slab<Parked<O, T>>,
-    /// All of them, least recently used first.
-    all: List,
-    /// Those of each capsule that was ever parked, in the same order.
-    capsules: HashMap<u64, List, RandomState>,
-    /// Those of each (capsule, owner), in the same order. Invariant: no list
-    /// is empty, so that an owner who stays away costs nothing.
-    owners: HashTable<List>,
+    slots: Slab<Slot<O, T>>,
+    /// The first slot of each (capsule, owner). Invariant: no list is empty, so
+    /// that an owner who stays away costs nothing.
+    owners: HashTable<usize>,
+    /// Counts uses.
+    uses: NonZeroU64,
+    /// All idle ones, and maybe some that are in use, by the use that each is
+    /// known for: its last, or one before.
+    order: BTreeSet<(NonZeroU64, usize)>,
+    /// The same by capsule.
+    order_of: BTreeSet<(u64, NonZeroU64, usize)>,
 }
 
 /// Whose an instance is: `O` says whom it may serve, and it is handed out to
 /// that owner alone.
 #[derive(Debug)]
-pub(crate) struct Key<O> {
+pub(crate) struct Key<'a, O> {
     capsule: u64,
-    owner: O,
+    owner: &'a O,
     /// Of both, to be found by.
     hash: u64,
 }
 
+/// The number of a slot whose instance is in use. There is one for each, and
+/// nothing else frees such a slot or fills it.
 #[derive(Debug)]
-struct Parked<O, T> {
-    key: Key<O>,
-    /// When it was last used.
+#[must_use = "it is parked in, or freed"]
+pub(crate) struct Taken(usize);
+
+#[derive(Debug)]
+struct Slot<O, T> {
+    /// `None` while it is in use.
+    instance: Option<T>,
+    capsule: u64,
+    owner: O,
+    hash: u64,
+    /// Its last use, and when that was.
+    used: NonZeroU64,
     since: Instant,
-    /// Its neighbours in the three lists that it is in.
-    links: [Link; 3],
-    instance: T,
+    /// By which use it stands in the order; `None` if it does not.
+    known: Option<NonZeroU64>,
+    listed: Option<Listed>,
 }
 
-/// The ends of a list of what is parked.
+/// The neighbours of a slot in the list of its owner. In it are those that are
+/// idle, the last used first; or a single one that is in use, so that most
+/// owners have a list whose only slot stays in it.
 #[derive(Clone, Copy, Debug, Default)]
-struct List {
-    ends: Option<(usize, usize)>,
-}
-
-/// The neighbours of one in a list.
-#[derive(Clone, Copy, Debug, Default)]
-struct Link {
+struct Listed {
     before: Option<usize>,
     behind: Option<usize>,
-}
-
-/// Which of the three lists, as the links count them.
-#[derive(Clone, Copy, Debug)]
-enum Which {
-    All,
-    OfCapsule,
-    OfOwner,
 }
 
 // === impl Idle ===
@@ -71,297 +77,245 @@ enum Which {
 impl<O, T> Default for Idle<O, T> {
     fn default() -> Self {
         Self {
-            parked: Slab::new(),
-            all: List::default(),
-            capsules: HashMap::default(),
+            slots: Slab::new(),
             owners: HashTable::new(),
+            uses: NonZeroU64::MIN,
+            order: BTreeSet::new(),
+            order_of: BTreeSet::new(),
         }
     }
 }
 
-impl<O: Eq, T> Idle<O, T> {
-    /// Adds an instance as the most recently used, at `now`.
-    pub(crate) fn park(&mut self, key: Key<O>, instance: T, now: Instant) {
-        let (capsule, hash) = (key.capsule, key.hash);
-        let at = self.parked.insert(Parked {
-            key,
+impl<O: Clone + Eq, T> Idle<O, T> {
+    /// A slot of `key` with the instance that was used last; with none if all
+    /// are in use: one is to be made for it then.
+    pub(crate) fn take(&mut self, key: &Key<'_, O>, now: Instant) -> (Taken, Option<T>) {
+        if let Some((at, instance)) = self.take_last(key) {
+            return (Taken(at), Some(instance));
+        }
+        let at = self.slots.insert(Slot {
+            instance: None,
+            capsule: key.capsule,
+            owner: key.owner.clone(),
+            hash: key.hash,
+            used: self.uses,
             since: now,
-            links: Default::default(),
-            instance,
+            known: None,
+            listed: None,
         });
-        let parked = &mut self.parked;
-        self.all.push(Which::All, at, parked);
-        let of_capsule = self.capsules.entry(capsule).or_default();
-        of_capsule.push(Which::OfCapsule, at, parked);
-        let is_it = |list: &List| list.is_of(&parked[at].key, parked);
-        match self.owners.entry(hash, is_it, |list| list.hash(parked)) {
-            Entry::Occupied(mut list) => list.get_mut().push(Which::OfOwner, at, parked),
-            Entry::Vacant(new) => {
-                new.insert(List::of(at));
-            }
+        (Taken(at), None)
+    }
+
+    /// The instance of `key` that was used last, without its slot.
+    pub(crate) fn remove(&mut self, key: &Key<'_, O>) -> Option<T> {
+        let (at, instance) = self.take_last(key)?;
+        self.free(Taken(at));
+        Some(instance)
+    }
+
+    fn take_last(&mut self, key: &Key<'_, O>) -> Option<(usize, T)> {
+        let slots = &mut self.slots;
+        let at = *self.owners.find(key.hash, |at| slots[*at].is_of(key))?;
+        let slot = &mut slots[at];
+        let instance = slot.instance.take()?;
+        if slot.listed.is_some_and(|listed| listed.behind.is_some()) {
+            self.unlist(at);
+        }
+        Some((at, instance))
+    }
+
+    /// Puts an instance into its slot, as the most recently used, at `now`.
+    pub(crate) fn park(&mut self, taken: Taken, instance: T, now: Instant) {
+        let Taken(at) = taken;
+        self.uses = self.uses.saturating_add(1);
+        let slots = &mut self.slots;
+        let slot = &mut slots[at];
+        slot.instance = Some(instance);
+        slot.used = self.uses;
+        slot.since = now;
+        let (is_listed, is_known) = (slot.listed.is_some(), slot.known.is_some());
+        if !is_listed {
+            self.list(at);
+        }
+        if !is_known {
+            self.know(at, Some(self.uses));
         }
     }
 
-    /// Takes the most recently used instance of `key`.
-    pub(crate) fn take(&mut self, key: &Key<O>) -> Option<T> {
-        let parked = &self.parked;
-        let is_it = |list: &List| list.is_of(key, parked);
-        let (_, last) = self.owners.find(key.hash, is_it)?.ends?;
-        Some(self.remove(last))
+    /// Frees the slot of an instance that does not come back.
+    pub(crate) fn free(&mut self, taken: Taken) {
+        let Taken(at) = taken;
+        self.unlist(at);
+        self.know(at, None);
+        self.slots.remove(at);
     }
 
     /// When the least recently used instance was last used.
-    pub(crate) fn oldest(&self) -> Option<Instant> {
-        let (first, _) = self.all.ends?;
-        Some(self.parked.get(first)?.since)
+    pub(crate) fn oldest(&mut self) -> Option<Instant> {
+        let first = self.first()?;
+        Some(self.slots.get(first)?.since)
     }
 
     /// The same among the instances of one capsule.
-    pub(crate) fn oldest_of(&self, capsule: u64) -> Option<Instant> {
-        let (first, _) = self.capsules.get(&capsule)?.ends?;
-        Some(self.parked.get(first)?.since)
+    pub(crate) fn oldest_of(&mut self, capsule: u64) -> Option<Instant> {
+        let first = self.first_of(capsule)?;
+        Some(self.slots.get(first)?.since)
     }
 
     /// Gives up the least recently used instance of all.
     pub(crate) fn evict(&mut self) -> Option<T> {
-        let (first, _) = self.all.ends?;
-        Some(self.remove(first))
+        let first = self.first()?;
+        self.give_up(first)
     }
 
     /// Gives up the least recently used instance of one capsule.
     pub(crate) fn evict_of(&mut self, capsule: u64) -> Option<T> {
-        let (first, _) = self.capsules.get(&capsule)?.ends?;
-        Some(self.remove(first))
+        let first = self.first_of(capsule)?;
+        self.give_up(first)
     }
 
-    /// Gives up all instances of a capsule that is going away.
+    /// Gives up all instances of a capsule that is going away. Calls borrow
+    /// their capsule, so that none is in use then.
     pub(crate) fn purge(&mut self, capsule: u64) -> Vec<T> {
-        let gone = std::iter::from_fn(|| self.evict_of(capsule)).collect();
-        self.capsules.remove(&capsule);
-        gone
+        std::iter::from_fn(|| self.evict_of(capsule)).collect()
     }
 
-    fn remove(&mut self, at: usize) -> T {
-        let parked = &mut self.parked;
-        let (capsule, hash) = (parked[at].key.capsule, parked[at].key.hash);
-        self.all.unlink(Which::All, at, parked);
-        if let Some(of_capsule) = self.capsules.get_mut(&capsule) {
-            of_capsule.unlink(Which::OfCapsule, at, parked);
-        }
-        let is_it = |list: &List| list.is_of(&parked[at].key, parked);
-        if let Ok(mut list) = self.owners.find_entry(hash, is_it) {
-            list.get_mut().unlink(Which::OfOwner, at, parked);
-            if list.get().ends.is_none() {
-                list.remove();
+    fn give_up(&mut self, idle: usize) -> Option<T> {
+        let instance = self.slots.get_mut(idle)?.instance.take();
+        self.free(Taken(idle));
+        instance
+    }
+
+    /// The least recently used of the idle ones.
+    fn first(&mut self) -> Option<usize> {
+        loop {
+            let &(nth, at) = self.order.first()?;
+            if self.is_in_order(at, nth) {
+                return Some(at);
             }
         }
-        parked.remove(at).instance
+    }
+
+    fn first_of(&mut self, capsule: u64) -> Option<usize> {
+        loop {
+            let from = (capsule, NonZeroU64::MIN, 0);
+            let &(of, nth, at) = self.order_of.range(from..).next()?;
+            if of != capsule {
+                return None;
+            }
+            if self.is_in_order(at, nth) {
+                return Some(at);
+            }
+        }
+    }
+
+    /// Whether a slot that stands in the order with some use is idle since; if
+    /// not, it is put where it belongs.
+    fn is_in_order(&mut self, at: usize, known: NonZeroU64) -> bool {
+        let slots = &self.slots;
+        let slot = &slots[at];
+        let used = slot.instance.is_some().then_some(slot.used);
+        if used == Some(known) {
+            return true;
+        }
+        self.know(at, used);
+        false
+    }
+
+    /// Puts a slot where `used` belongs in the order, or takes it out.
+    fn know(&mut self, at: usize, used: Option<NonZeroU64>) {
+        let slots = &mut self.slots;
+        let slot = &mut slots[at];
+        let capsule = slot.capsule;
+        if let Some(known) = std::mem::replace(&mut slot.known, used) {
+            self.order.remove(&(known, at));
+            self.order_of.remove(&(capsule, known, at));
+        }
+        if let Some(used) = used {
+            self.order.insert((used, at));
+            self.order_of.insert((capsule, used, at));
+        }
+    }
+
+    /// Puts a slot that is idle now before the others of its owner.
+    fn list(&mut self, at: usize) {
+        let slots = &mut self.slots;
+        let hash = slots[at].hash;
+        let is_it = |first: &usize| slots[*first].is_like(&slots[at]);
+        let behind = match self.owners.entry(hash, is_it, |first| slots[*first].hash) {
+            Entry::Occupied(mut first) => {
+                let behind = std::mem::replace(first.get_mut(), at);
+                let slot = &mut slots[behind];
+                if slot.instance.is_some() {
+                    slot.listed.get_or_insert_default().before = Some(at);
+                    Some(behind)
+                } else {
+                    slot.listed = None;
+                    None
+                }
+            }
+            Entry::Vacant(new) => {
+                new.insert(at);
+                None
+            }
+        };
+        slots[at].listed = Some(Listed {
+            before: None,
+            behind,
+        });
+    }
+
+    /// Takes a slot out of the list of its owner, if it is in it.
+    fn unlist(&mut self, at: usize) {
+        let slots = &mut self.slots;
+        let Some(Listed { before, behind }) = slots[at].listed.take() else {
+            return;
+        };
+        if let Some(listed) = behind.and_then(|behind| slots[behind].listed.as_mut()) {
+            listed.before = before;
+        }
+        if let Some(before) = before {
+            if let Some(listed) = &mut slots[before].listed {
+                listed.behind = behind;
+            }
+            return;
+        }
+        let hash = slots[at].hash;
+        if let Ok(mut first) = self.owners.find_entry(hash, |first| *first == at) {
+            match behind {
+                Some(behind) => *first.get_mut() = behind,
+                None => drop(first.remove()),
+            }
+        }
     }
 }
 
 // === impl Key ===
 
-impl<O: Hash> Key<O> {
+impl<'a, O: Hash> Key<'a, O> {
     /// That of `owner` in `capsule`; all keys that meet are made with one
     /// hasher.
-    pub(crate) fn new(capsule: u64, owner: O, hasher: &RandomState) -> Self {
+    pub(crate) fn new(capsule: u64, owner: &'a O, hasher: &RandomState) -> Self {
         Self {
-            hash: hasher.hash_one((capsule, &owner)),
+            hash: hasher.hash_one((capsule, owner)),
             capsule,
             owner,
         }
     }
 }
 
-// === impl List ===
+// === impl Slot ===
 
-impl List {
-    /// The list of one.
-    fn of(at: usize) -> Self {
-        Self {
-            ends: Some((at, at)),
-        }
+impl<O: Eq, T> Slot<O, T> {
+    fn is_of(&self, key: &Key<'_, O>) -> bool {
+        self.capsule == key.capsule && self.owner == *key.owner
     }
 
-    /// Whether it is that of an owner.
-    fn is_of<O: Eq, T>(&self, key: &Key<O>, parked: &Slab<Parked<O, T>>) -> bool {
-        self.ends.is_some_and(|(first, _)| {
-            let first = &parked[first].key;
-            first.capsule == key.capsule && first.owner == key.owner
-        })
-    }
-
-    /// The hash of an owner's.
-    fn hash<O, T>(&self, parked: &Slab<Parked<O, T>>) -> u64 {
-        self.ends.map_or(0, |(first, _)| parked[first].key.hash)
-    }
-
-    /// Adds one at the end.
-    fn push<O, T>(&mut self, which: Which, at: usize, parked: &mut Slab<Parked<O, T>>) {
-        let first = match self.ends {
-            Some((first, last)) => {
-                parked[last].link(which).behind = Some(at);
-                parked[at].link(which).before = Some(last);
-                first
-            }
-            None => at,
-        };
-        self.ends = Some((first, at));
-    }
-
-    /// Takes one out.
-    fn unlink<O, T>(&mut self, which: Which, at: usize, parked: &mut Slab<Parked<O, T>>) {
-        let Link { before, behind } = std::mem::take(parked[at].link(which));
-        if let Some(before) = before {
-            parked[before].link(which).behind = behind;
-        }
-        if let Some(behind) = behind {
-            parked[behind].link(which).before = before;
-        }
-        self.ends = self.ends.and_then(|(first, last)| {
-            let first = if first == at { behind? } else { first };
-            let last = if last == at { before? } else { last };
-            Some((first, last))
-        });
-    }
-}
-
-// === impl Parked ===
-
-impl<O, T> Parked<O, T> {
-    fn link(&mut self, which: Which) -> &mut Link {
-        let [all, of_capsule, of_owner] = &mut self.links;
-        match which {
-            Which::All => all,
-            Which::OfCapsule => of_capsule,
-            Which::OfOwner => of_owner,
-        }
+    /// Whether it is of the same owner.
+    fn is_like(&self, other: &Self) -> bool {
+        self.capsule == other.capsule && self.owner == other.owner
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Hashes alike, so that owners meet in the table.
-    fn key(capsule: u64, owner: char) -> Key<char> {
-        Key {
-            capsule,
-            owner,
-            hash: 0,
-        }
-    }
-
-    fn parked(instances: &[(u64, char, u32)]) -> Idle<char, u32> {
-        let mut idle = Idle::default();
-        for &(capsule, owner, instance) in instances {
-            idle.park(key(capsule, owner), instance, Instant::now());
-        }
-        idle
-    }
-
-    #[test]
-    fn an_instance_goes_to_its_owner_alone() {
-        let mut idle = parked(&[(1, 'a', 10), (2, 'a', 20), (1, 'b', 11)]);
-        assert_eq!(idle.take(&key(1, 'a')), Some(10));
-        assert_eq!(idle.take(&key(1, 'a')), None, "b's must not serve a");
-        assert_eq!(
-            idle.take(&key(2, 'b')),
-            None,
-            "capsule 1's must not serve 2"
-        );
-        assert_eq!(idle.take(&key(1, 'b')), Some(11));
-    }
-
-    #[test]
-    fn the_warmest_is_used_and_the_coldest_is_given_up() {
-        let mut idle = parked(&[(1, 'a', 1), (2, 'b', 2), (1, 'a', 3), (2, 'b', 4)]);
-        assert_eq!(idle.take(&key(1, 'a')), Some(3));
-        assert_eq!(idle.evict(), Some(1));
-        idle.park(key(1, 'a'), 3, Instant::now());
-        assert_eq!(idle.evict_of(2), Some(2));
-        assert_eq!(idle.evict(), Some(4));
-        assert_eq!(idle.evict(), Some(3));
-        assert_eq!(idle.evict(), None);
-    }
-
-    #[test]
-    fn nothing_is_kept_of_what_is_gone() {
-        let mut idle = parked(&[(1, 'a', 1), (1, 'b', 2), (2, 'a', 3), (2, 'b', 4)]);
-        assert_eq!(idle.purge(1), [1, 2]);
-        assert_eq!(idle.take(&key(2, 'a')), Some(3));
-        let of: Vec<_> = idle.capsules.keys().collect();
-        assert_eq!(of, [&2], "a purged capsule leaves nothing behind");
-        assert_eq!(
-            idle.owners.len(),
-            1,
-            "an owner without instances costs nothing"
-        );
-        assert_eq!(idle.parked.len(), 1);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Op {
-        Park(u64, char),
-        Take(u64, char),
-        Evict,
-        EvictOf(u64),
-        Purge(u64),
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        let capsule = 0..3_u64;
-        let owner = prop::sample::select(vec!['a', 'b', 'c']);
-        let both = (capsule.clone(), owner);
-        prop_oneof![
-            4 => both.clone().prop_map(|(capsule, owner)| Op::Park(capsule, owner)),
-            3 => both.prop_map(|(capsule, owner)| Op::Take(capsule, owner)),
-            1 => Just(Op::Evict),
-            1 => capsule.clone().prop_map(Op::EvictOf),
-            1 => capsule.prop_map(Op::Purge),
-        ]
-    }
-
-    proptest! {
-        /// Against a plain list, least recently used first.
-        #[test]
-        fn it_does_what_a_list_does(ops in prop::collection::vec(op(), 1..200)) {
-            let mut idle = Idle::default();
-            let mut list: Vec<(u64, char, usize)> = Vec::new();
-            for (number, op) in ops.into_iter().enumerate() {
-                match op {
-                    Op::Park(capsule, owner) => {
-                        idle.park(key(capsule, owner), number, Instant::now());
-                        list.push((capsule, owner, number));
-                    }
-                    Op::Take(capsule, owner) => {
-                        let at = list.iter().rposition(|p| (p.0, p.1) == (capsule, owner));
-                        let want = at.map(|at| list.remove(at).2);
-                        prop_assert_eq!(idle.take(&key(capsule, owner)), want);
-                    }
-                    Op::Evict => {
-                        let want = (!list.is_empty()).then(|| list.remove(0).2);
-                        prop_assert_eq!(idle.evict(), want);
-                    }
-                    Op::EvictOf(capsule) => {
-                        let at = list.iter().position(|p| p.0 == capsule);
-                        let want = at.map(|at| list.remove(at).2);
-                        prop_assert_eq!(idle.evict_of(capsule), want);
-                    }
-                    Op::Purge(capsule) => {
-                        let gone = list.extract_if(.., |p| p.0 == capsule);
-                        let gone: Vec<_> = gone.map(|p| p.2).collect();
-                        prop_assert_eq!(idle.purge(capsule), gone);
-                    }
-                }
-                prop_assert_eq!(idle.parked.len(), list.len());
-                let mut owners: Vec<_> = list.iter().map(|p| (p.0, p.1)).collect();
-                owners.sort_unstable();
-                owners.dedup();
-                prop_assert_eq!(idle.owners.len(), owners.len());
-            }
-        }
-    }
-}
+mod tests;

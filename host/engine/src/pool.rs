@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
-    idle::{Idle, Key},
+    idle::{Idle, Key, Taken},
     live::Live,
     processors::PerProcessor,
     seats::Seats,
@@ -38,6 +38,16 @@ pub(crate) struct Pool {
 
 type Parts = Idle<Owner, Box<Live>>;
 
+/// A slot among the idle instances whose instance is in use. Whatever ends the
+/// use before it is parked frees the slot.
+#[derive(Debug)]
+pub(crate) struct Lease<'a> {
+    pool: &'a Pool,
+    part: &'a Mutex<Parts>,
+    /// `None` once it was parked.
+    taken: Option<Taken>,
+}
+
 // === impl Pool ===
 
 impl Pool {
@@ -59,22 +69,25 @@ impl Pool {
         self.capsules.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// By what the instances of `capsule` for `owner` are found.
-    pub(crate) fn key(&self, capsule: u64, owner: Owner) -> Key<Owner> {
-        Key::new(capsule, owner, &self.hasher)
-    }
-
-    /// An idle instance, the last that this thread used, or one of another's.
-    pub(crate) fn take(&self, key: &Key<Owner>) -> Option<Box<Live>> {
-        let mine = self.idle.mine().lock().take(key);
-        mine.or_else(|| self.idle.iter().find_map(|part| part.lock().take(key)))
-    }
-
-    pub(crate) fn park(&self, key: Key<Owner>, live: Box<Live>, now: Instant) {
-        self.idle.mine().lock().park(key, live, now);
-        if self.seats.wanted() {
-            self.evict();
-        }
+    /// A slot for an instance of `capsule` for `owner`, and the idle one that
+    /// this thread used last, or one of another's; none if one is to be made.
+    pub(crate) fn take(
+        &self,
+        capsule: u64,
+        owner: &Owner,
+        now: Instant,
+    ) -> (Lease<'_>, Option<Box<Live>>) {
+        let key = Key::new(capsule, owner, &self.hasher);
+        let part = self.idle.mine();
+        let (taken, mine) = part.lock().take(&key, now);
+        let lease = Lease {
+            pool: self,
+            part,
+            taken: Some(taken),
+        };
+        let mut others = self.idle.iter();
+        let live = mine.or_else(|| others.find_map(|part| part.lock().remove(&key)));
+        (lease, live)
     }
 
     /// Drops the instance that was not used for the longest time; `false` if
@@ -95,12 +108,12 @@ impl Pool {
     /// oldest of all; again if others took it meanwhile.
     fn evict_oldest(
         &self,
-        oldest: impl Fn(&Parts) -> Option<Instant>,
+        oldest: impl Fn(&mut Parts) -> Option<Instant>,
         evict: impl Fn(&mut Parts) -> Option<Box<Live>>,
     ) -> bool {
         loop {
             let all = self.idle.iter();
-            let with_age = all.filter_map(|part| Some((oldest(&part.lock())?, part)));
+            let with_age = all.filter_map(|part| Some((oldest(&mut part.lock())?, part)));
             let Some((_, part)) = with_age.min_by_key(|(since, _)| *since) else {
                 return false;
             };
@@ -155,5 +168,28 @@ impl Pool {
     /// Gives `bytes` back.
     pub(crate) fn release(&self, bytes: usize) {
         self.memory_used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+// === impl Lease ===
+
+impl Lease<'_> {
+    /// Puts an instance into the slot, as the most recently used, at `now`;
+    /// someone who waits for a place gets that of the oldest.
+    pub(crate) fn park(mut self, live: Box<Live>, now: Instant) {
+        if let Some(taken) = self.taken.take() {
+            self.part.lock().park(taken, live, now);
+        }
+        if self.pool.seats.wanted() {
+            self.pool.evict();
+        }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(taken) = self.taken.take() {
+            self.part.lock().free(taken);
+        }
     }
 }

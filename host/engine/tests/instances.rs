@@ -129,6 +129,24 @@ async fn an_instance_that_was_cancelled_is_not_used_again() {
     }
 }
 
+/// Rule: the same where an owner has several at once: the others stay.
+#[tokio::test]
+async fn of_several_at_once_only_the_cancelled_one_goes() {
+    let engine = engine(8);
+    for mode in [InstanceMode::Principal, InstanceMode::Shared] {
+        let capsule = load(&engine, "count-or-fail", mode);
+        assert_eq!(counted(&capsule, "alice").await, 1);
+        let looping = ask(&capsule, "alice", "loop");
+        let looping = timeout(Duration::from_millis(3), looping);
+        let (looping, other) = tokio::join!(looping, ask(&capsule, "alice", "{}"));
+        assert!(looping.is_err());
+        assert_eq!(count(other), 1, "while the first was in use");
+        assert_eq!(capsule.instances(), 1);
+        assert_eq!(counted(&capsule, "alice").await, 2, "the other is kept");
+    }
+    assert_eq!(engine.memory_used(), 0);
+}
+
 #[tokio::test]
 async fn an_instance_that_answered_with_an_error_is_kept() {
     let engine = engine(8);
