@@ -25,24 +25,27 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let mut findings = Findings::default();
     let capsules = CapsuleDir::new(&bench.work, "threads")?;
     capsules.add("pass", &bench.pass()?, Installed::default())?;
-    let host = capsules.host()?;
+    // A host each: an instance stays in the engine of the thread that made it.
+    let (of_one, of_two) = (capsules.host()?, capsules.host()?);
     let (one, two) = (threads(1)?, threads(2)?);
-    let contestants = [("one thread", &one, 1), ("two threads", &two, 2)]
-        .into_iter()
-        .map(|(name, runtime, count)| {
-            let host = &host;
-            Contestant::on_wall(name, move |times| {
-                on_threads(runtime, times, |number, times| {
-                    let host = host.clone();
-                    async move {
-                        let drafts = own_drafts((number, count), PRINCIPALS, BYTES)?;
-                        request_in_turn(host, drafts, times).await
-                    }
-                })
+    let contestants = [
+        ("one thread", &one, 1, &of_one),
+        ("two threads", &two, 2, &of_two),
+    ]
+    .into_iter()
+    .map(|(name, runtime, count, host)| {
+        Contestant::on_wall(name, move |times| {
+            on_threads(runtime, times, |number, times| {
+                let host = host.clone();
+                async move {
+                    let drafts = own_drafts((number, count), PRINCIPALS, BYTES)?;
+                    request_in_turn(host, drafts, times).await
+                }
             })
         })
-        .chain(computing(&one, &two))
-        .collect();
+    })
+    .chain(computing(&one, &two))
+    .collect();
     let samples = findings.contest("64 principals in turn, 1 KiB", bench.pace(), contestants)?;
     findings.figure(FIGURE.seen(samples.ratio(0, 1)));
     findings.note(cores_given(&samples));
