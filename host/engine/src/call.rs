@@ -30,6 +30,10 @@ const MAX_HANDLES: usize = 10_000;
 /// Ticks that a guest may compute before it first gives the thread back; how
 /// long one is, is the setting.
 const FIRST_SLICE: u32 = 10;
+/// Calls in a row away from its engine after which an instance is given up, so
+/// that the next one is made where it is used. Making one takes as long as some
+/// ten calls: next to nothing for each of so many.
+const MOST_AWAY: u32 = 1000;
 
 /// A component that is compiled and checked, and its instances.
 ///
@@ -95,6 +99,15 @@ impl Capsule {
         u64::try_from(ticks).map_or(FIRST_SLICE.into(), |ticks| ticks.max(1))
     }
 
+    /// Whether an instance that was called here is to be kept: not one that is
+    /// used where another engine is at home, again and again. Threads that use
+    /// instances of one engine wait for each other in it.
+    fn keeps(&self, live: &mut Live) -> bool {
+        let is_home = wasmtime::Engine::same(live.store.engine(), self.0.homes.mine().engine());
+        live.away = if is_home { 0 } else { live.away + 1 };
+        live.away < MOST_AWAY
+    }
+
     async fn make(&self, call: &Call<'_>) -> Result<Box<Live>, HookError> {
         let deadline = call.deadline;
         let Parts {
@@ -136,6 +149,7 @@ impl Capsule {
             Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
+                away: 0,
                 _places: places,
             })),
             Err(e) => Err(classify(&e, &store.data().meter, Phase::Instantiate)),
@@ -197,7 +211,9 @@ impl Hook for Capsule {
                 .await
                 .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
             live.store.data_mut().end();
-            if let Some(lease) = lease {
+            if let Some(lease) = lease
+                && self.keeps(&mut live)
+            {
                 lease.park(live, now);
                 if self.0.seats.as_ref().is_some_and(Seats::wanted) {
                     pool.evict_of(*number);

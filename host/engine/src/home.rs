@@ -69,6 +69,17 @@ impl Home {
     pub(crate) fn code(&self) -> &CapsulePre<State> {
         self.code.get()
     }
+
+    /// The engine that instances made here are in.
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        match &self.code {
+            Code::First(first) => first.engine(),
+            Code::Copy { machine, copy, .. } => match copy.get() {
+                Some(code) => code.engine(),
+                None => &machine.wasmtime,
+            },
+        }
+    }
 }
 
 // === impl Code ===

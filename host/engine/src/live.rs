@@ -17,6 +17,8 @@ use crate::{bindings, seats::Seat, state::State};
 pub(crate) struct Live {
     pub(crate) store: Store<State>,
     pub(crate) exports: bindings::Capsule,
+    /// Calls in a row on processors that have another engine.
+    pub(crate) away: u32,
     pub(crate) _places: Places,
 }
 

@@ -90,6 +90,43 @@ fn an_instance_serves_its_owner_on_whatever_thread() {
     assert_eq!((capsule.instances(), engine.memory_used()), (0, 0));
 }
 
+/// An instance stays in the engine of the thread that made it; where threads
+/// use the engines of others, they wait for each other there.
+#[test]
+fn an_instance_that_is_used_elsewhere_for_long_is_made_anew_there() {
+    let engine = engine(8);
+    let capsule = Arc::new(load(&engine, "count", InstanceMode::Principal));
+    let mut last = 0;
+    let mut made_anew = 0;
+    for _ in 0..THREADS / 2 {
+        let asked = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                block_on(async {
+                    let mut counts = Vec::new();
+                    for _ in 0..1_010 {
+                        counts.push(count(ask(&capsule, "alice", "{}").await));
+                    }
+                    counts
+                })
+            });
+            asking.join().unwrap()
+        });
+        let mut began = Vec::new();
+        for (nth, count) in asked.into_iter().enumerate() {
+            if count != u8::wrapping_add(last, 1) {
+                assert_eq!(count, 1);
+                began.push(nth);
+            }
+            last = count;
+        }
+        assert!(began.is_empty() || began == [1_000], "{began:?}");
+        made_anew += began.len();
+        assert_eq!(capsule.instances(), 1);
+    }
+    let has_others = thread::available_parallelism().unwrap().get() > 1;
+    assert_eq!(made_anew > 0, has_others);
+}
+
 /// Rule: limits for the whole host: instances.
 #[test]
 fn threads_share_the_places_of_the_host() {
