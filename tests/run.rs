@@ -19,7 +19,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use support::{Capsules, Ran, capsule, wat};
+use support::{Capsules, Ran, capsule, unconfigured, wat};
 
 fn event(id: usize, principal: &str, payload: Value) -> String {
     json!({"topic": "a.b", "id": id.to_string(), "principal": principal, "payload": payload})
@@ -162,6 +162,36 @@ fn a_reader_that_leaves_ends_the_run_with_a_word_about_it() {
         "{}",
         ran.stderr
     );
+}
+
+/// Each capsule that is called takes a file for each engine that it is called
+/// in: the usual limit of 1,024 would be that of some hundred capsules.
+#[test]
+fn a_run_may_open_as_many_files_as_it_is_ever_allowed_to() {
+    let capsules = Capsules::new().with("pass", "pass", "");
+    let mut child = unconfigured("sh")
+        .args(["-c", r#"ulimit -S -n 64 && exec "$0" "$@""#])
+        .arg(env!("CARGO_BIN_EXE_capsule"))
+        .args(["run", "--no-cache", "--capsules"])
+        .arg(capsules.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    writeln!(stdin, "{}", event(0, "alice", json!({}))).unwrap();
+    stdout.read_line(&mut first).unwrap();
+
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let open_files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let values: Vec<_> = open_files.unwrap().split_whitespace().skip(3).collect();
+    assert_eq!(values[0], values[1], "{values:?}");
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
 }
 
 /// A capsule that never answers events on `slow`, and lets them pass when its

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     runtime::Handle,
     sync::{AcquireError, Semaphore, mpsc},
@@ -68,6 +69,7 @@ pub(in crate::cli) fn run(args: RunArgs) -> Result<Done> {
     }
     // Opened before the capsules are compiled: a wrong path is said at once.
     let input = open(&args.input)?;
+    open_many_files();
     let metrics = args.metrics.as_deref().map(create).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -171,6 +173,19 @@ fn parse(line: Line, limits: &InputSettings) -> Result<Draft, String> {
              host.toml)",
             limits.max_line_bytes
         )),
+    }
+}
+
+/// Lets the process have as many files open as it may at most: each capsule
+/// takes one for each engine that it is called in.
+fn open_many_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(?current, ?maximum, "the limit of open files stays: {error}");
     }
 }
 
