@@ -43,7 +43,8 @@ pub struct EngineConfig {
     pub max_wasm_stack: usize,
     /// How much of a linear memory stays resident after its instance is gone,
     /// in bytes, so that the next instance finds its pages mapped. Default
-    /// 2 MiB, for at most 100 memories.
+    /// 2 MiB, for at most 100 memories of each engine: there is one for each
+    /// processor, up to four.
     pub keep_resident: usize,
 }
 
