@@ -64,8 +64,8 @@ impl Home {
         }))
     }
 
-    /// What instances are made from, which may have to be copied first: some
-    /// hundred microseconds, once.
+    /// What instances are made from, which may have to be copied first: that was
+    /// seen to take 0.2 to 1.5 ms for components of 20 to 200 KiB.
     pub(crate) fn code(&self) -> &CapsulePre<State> {
         self.code.get()
     }
