@@ -48,6 +48,10 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     .collect();
     let samples = findings.contest("64 principals in turn, 1 KiB", bench.pace(), contestants)?;
     findings.figure(FIGURE.seen(samples.ratio(0, 1)));
+    findings.note(
+        "A host for each number of threads. A task has its own principals and may change threads \
+         from turn to turn: its instances then follow it after a while.",
+    );
     findings.note(cores_given(&samples));
     Ok(findings)
 }

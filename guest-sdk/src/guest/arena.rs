@@ -88,7 +88,7 @@ unsafe impl GlobalAlloc for Allocator {
 
 // === impl System ===
 
-// SAFETY: each region is at least as long as asked for and is handed out once:
+// SAFETY: each region is as long as is said, and is handed out once:
 // pieces of the arena, because that is what `Pieces` promises; grown pages,
 // because `memory.grow` appends pages that nothing had before. Both are zeros.
 unsafe impl dlmalloc::Allocator for System {
@@ -105,7 +105,7 @@ unsafe impl dlmalloc::Allocator for System {
         let mut length = pages * PAGE_BYTES;
         if start.checked_add(length).is_none() {
             // A region may not end where addresses do: one past it would be
-            // null. What is left out keeps the length what it should be.
+            // null. If it is too short then, dlmalloc finds that it is.
             length -= GRANULARITY;
         }
         (ptr::with_exposed_provenance_mut(start), length, 0)

@@ -29,7 +29,7 @@ const PAGE: i64 = 4 * 1024;
 pub(crate) const RUSTC_ARGS: [&str; 4] = ["-C", "link-arg=-z", "-C", "link-arg=stack-size=1049088"];
 
 /// Makes the stack end with a page if it cannot share one with all the data. A
-/// module whose stack is not the one that was asked for is left as it is.
+/// module whose stack has another size than was asked for is left as it is.
 ///
 /// # Errors
 ///
@@ -97,10 +97,11 @@ mod tests {
     fn module(pointer: i32, data: i32) -> Vec<u8> {
         let text = format!(
             r#"(module (memory 17)
+                (global i32 (i32.const {ASKED}))
                 (global (mut i32) (i32.const {pointer}))
                 (global (mut i32) (i32.const {ASKED}))
-                (data (i32.const {ASKED}) "first")
-                (data (i32.const {data}) "."))"#
+                (data (i32.const {data}) ".")
+                (data (i32.const {ASKED}) "first"))"#
         );
         wat::parse_str(text).unwrap()
     }

@@ -196,7 +196,7 @@ impl Hook for Capsule {
             }
             .unzip();
             // Owned by this future until the guest has answered: whatever ends the
-            // future earlier drops the instance, and then frees its slot.
+            // future earlier drops the instance and frees its slot.
             let (mut live, now) = match kept.flatten() {
                 Some(live) => (live, call.started),
                 None => (Box::pin(self.make(&call)).await?, Instant::now()),

@@ -43,8 +43,9 @@ pub struct EngineConfig {
     pub max_wasm_stack: usize,
     /// How much of a linear memory stays resident after its instance is gone,
     /// in bytes, so that the next instance finds its pages mapped. Default
-    /// 2 MiB, for at most 100 memories of each engine: there is one for each
-    /// processor, up to four.
+    /// 2 MiB. The processors' engines share it: with two of them each keeps
+    /// half. Beside `memory_budget`, which is that of live instances, a host
+    /// keeps at most this for each of `max_instances`.
     pub keep_resident: usize,
 }
 

@@ -14,7 +14,8 @@ use crate::{
 
 /// Machine code that is copied to other engines, in bytes, data included. No
 /// setting: a larger component takes so long to instantiate that sharing an
-/// engine does not matter, and the copies would take much time and memory.
+/// engine does not matter, and the copies would take much time and memory,
+/// which no budget counts.
 const COPIED_BYTES: usize = 1 << 20;
 
 /// What instances that are made on one processor have in common. Each counts
@@ -107,7 +108,10 @@ impl Code {
                 copy,
             } => copy.get_or_init(|| {
                 copied(first, machine).unwrap_or_else(|e| {
-                    tracing::warn!("threads share an engine, as code cannot be copied: {e:#}");
+                    tracing::warn!(
+                        "the code of a capsule cannot be copied, so that threads share its \
+                         engine: {e:#}"
+                    );
                     first.clone()
                 })
             }),

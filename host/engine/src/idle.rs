@@ -180,6 +180,12 @@ impl<O: Clone + Eq, T> Idle<O, T> {
         std::iter::from_fn(|| self.evict_of(capsule)).collect()
     }
 
+    /// How many instances are idle or in use.
+    #[cfg(test)]
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     fn give_up(&mut self, idle: usize) -> Option<T> {
         let instance = self.slots.get_mut(idle)?.instance.take();
         self.free(Taken(idle));

@@ -112,6 +112,12 @@ pub enum LoadError {
         /// What differs.
         reason: String,
     },
+    /// What its memory begins with cannot be kept ready: it takes a file.
+    #[error("the component's data cannot be laid ready: {reason}; see `ulimit -n`")]
+    Image {
+        /// What the system says.
+        reason: String,
+    },
     /// It needs more than it may have before it has done anything.
     #[error("the component needs {needed} {what}; it may have {limit}{remedy}")]
     Resources {
@@ -184,6 +190,12 @@ impl Engine {
             spec,
         };
         let linked = first.linker.instantiate_pre(&component).map_err(link)?;
+        // Now and not with the first instance: copies for other engines, which
+        // may fail, then leave it what it takes.
+        let image = component.initialize_copy_on_write_image();
+        image.map_err(|e| LoadError::Image {
+            reason: format!("{e:#}"),
+        })?;
         let homes = Home::all(&engine.machines, linked, &shared);
         Ok(Capsule::new(Parts {
             engine: self.clone(),

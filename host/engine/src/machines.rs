@@ -70,7 +70,7 @@ pub(crate) struct Machine {
 // === impl Machines ===
 
 impl Machines {
-    /// As many as there are processors and room for.
+    /// One for each processor, as far as there is room.
     ///
     /// # Errors
     ///
@@ -78,7 +78,14 @@ impl Machines {
     pub(crate) fn new(config: &EngineConfig) -> Result<Self, EngineError> {
         let address_space = getrlimit(Resource::As).current;
         let count = count(processors::count(), places(config), address_space);
-        Self::at_most(count, || Machine::new(config))
+        // Each keeps pages of all places that were ever used in it.
+        let config = &EngineConfig {
+            keep_resident: config.keep_resident / count,
+            ..config.clone()
+        };
+        let machines = Self::at_most(count, || Machine::new(config))?;
+        tracing::debug!(engines = machines.all().count(), "the engine has started");
+        Ok(machines)
     }
 
     /// So many, or as many as can be made: to do without others costs speed

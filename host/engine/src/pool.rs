@@ -25,8 +25,8 @@ pub(crate) type Owner = Option<Principal>;
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) seats: CachePadded<Seats>,
-    /// Idle instances, by the thread that used them last, so that threads do
-    /// not meet: the next event of a principal mostly comes to the same one.
+    /// Instances, by the thread that began the last call, so that threads do not
+    /// meet: the next event of a principal mostly comes to the same one.
     idle: PerProcessor<Mutex<Parts>>,
     hasher: RandomState,
     memory_budget: usize,
@@ -90,8 +90,8 @@ impl Pool {
         (lease, live)
     }
 
-    /// Drops the instance that was not used for the longest time; `false` if
-    /// none is idle.
+    /// Drops the instance that was not used for the longest time, from when its
+    /// last call began; `false` if none is idle.
     pub(crate) fn evict(&self) -> bool {
         self.evict_oldest(Idle::oldest, Idle::evict)
     }
@@ -191,5 +191,26 @@ impl Drop for Lease<'_> {
         if let Some(taken) = self.taken.take() {
             self.part.lock().free(taken);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_ends_early_leaves_no_slot() {
+        let pool = Pool::new(1, 0);
+        let (lease, live) = pool.take(0, &None, Instant::now());
+        assert!(live.is_none());
+        let slots = || {
+            pool.idle
+                .iter()
+                .map(|part| part.lock().slots())
+                .sum::<usize>()
+        };
+        assert_eq!(slots(), 1);
+        drop(lease);
+        assert_eq!(slots(), 0);
     }
 }

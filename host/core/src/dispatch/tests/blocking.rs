@@ -38,6 +38,21 @@ async fn a_publisher_waits_for_a_full_subscription_and_others_do_not() {
     assert_empty(&dispatcher);
 }
 
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_a_request_that_waits_for_a_subscription() {
+    let dispatcher = dispatcher([]);
+    let mut full = blocking(&dispatcher, "full", "a.b", 1);
+    assert!(dispatcher.request(draft()).await.unwrap().is_admitted());
+    let mut waits = std::pin::pin!(dispatcher.request(draft().with_payload("y")));
+    assert!(futures_util::poll!(waits.as_mut()).is_pending());
+    let mut drains = std::pin::pin!(dispatcher.drain());
+    assert!(futures_util::poll!(drains.as_mut()).is_pending());
+
+    assert_eq!(received(&mut full), ["x"]);
+    assert!(waits.await.unwrap().is_admitted());
+    assert!(futures_util::poll!(drains.as_mut()).is_ready());
+}
+
 /// Rule: a full lane is the publisher's to see: the subscription that events
 /// wait for is named.
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,8 @@ impl<D> Shard<D> {
 
     fn forget_solo(&mut self, tenant: usize) {
         let solo = self.tenants[tenant].solo.take();
-        // What nobody else has is visited by nobody again.
+        // What nobody else has is visited by nobody again. An event that still
+        // has its route keeps them: until the next one that is alone here.
         if let Some(Lanes::Marks(scopes)) = solo.map(|solo| solo.lanes)
             && Arc::strong_count(&scopes) > 1
         {
