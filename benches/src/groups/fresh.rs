@@ -83,6 +83,13 @@ fn on_two_threads(
         let (raw, payload) = (raw.clone(), payload.clone());
         async move { raw_calls(&raw, &payload, times).await }
     };
+    // As the host has it: an engine for each thread.
+    let other = Arc::new(Raw::new(&bench.pass()?)?);
+    let apart = |number, times| {
+        let raw = if number == 0 { raw } else { &other };
+        let (raw, payload) = (raw.clone(), payload.clone());
+        async move { raw_calls(&raw, &payload, times).await }
+    };
     let mut contestants = vec![
         Contestant::on_wall("host, one thread", |times| {
             on_threads(&one, times, hosts(1))
@@ -92,6 +99,9 @@ fn on_two_threads(
         }),
         Contestant::on_wall("raw, one thread", |times| on_threads(&one, times, raws)),
         Contestant::on_wall("raw, two threads", |times| on_threads(&two, times, raws)),
+        Contestant::on_wall("raw, two threads, an engine each", |times| {
+            on_threads(&two, times, apart)
+        }),
     ];
     contestants.extend(computing(&one, &two));
     let samples = findings.contest("1 KiB, threads", bench.pace(), contestants)?;
