@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, Write as _},
+    num::NonZeroUsize,
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -13,6 +14,9 @@ use capsule_bench::{
     Bench, GROUPS, Length, Report, WORKLOADS, Workload, machine::Stopwatch, measure_memory, report,
 };
 use clap::{Parser, builder::PossibleValuesParser};
+
+/// What goes with a report, and so not with `--profile`.
+const NOT_FOR_ONE: [&str; 2] = ["groups", "quick"];
 
 /// Measures the host and writes a report: Markdown, JSON and charts. The
 /// figures go to standard output as a Markdown table. That a figure is not
@@ -28,17 +32,20 @@ struct Cli {
     )]
     groups: Vec<String>,
     /// Do nothing but one thing, again and again, for a profiler to look at;
-    /// see `--seconds`.
+    /// see `--seconds` and `--threads`.
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["groups", "quick"],
+        conflicts_with_all = NOT_FOR_ONE,
         value_parser = PossibleValuesParser::new(WORKLOADS.map(|workload| workload.name)),
     )]
     profile: Option<String>,
     /// How long.
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "profile")]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "profile", conflicts_with_all = NOT_FOR_ONE)]
     seconds: u64,
+    /// On how many threads, each with principals of its own.
+    #[arg(long, value_name = "N", default_value = "1", requires = "profile", conflicts_with_all = NOT_FOR_ONE)]
+    threads: NonZeroUsize,
     /// List the groups.
     #[arg(long)]
     list: bool,
@@ -87,7 +94,7 @@ fn run(cli: &Cli) -> Result<()> {
         return Ok(());
     }
     if let Some(workload) = cli.profile.as_deref().and_then(Workload::find) {
-        let times = workload.run(&bench, Duration::from_secs(cli.seconds))?;
+        let times = workload.run(&bench, cli.threads.get(), Duration::from_secs(cli.seconds))?;
         writeln!(out, "{times} times in {} s", cli.seconds)?;
         return Ok(());
     }
@@ -137,12 +144,28 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::Cli;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_for_a_profiler_goes_with_no_report() {
+        for (args, fits) in [
+            ("--profile native --threads 2 --seconds 1", true),
+            ("--group native --quick", true),
+            ("--threads 2", false),
+            ("--threads 2 --group native", false),
+            ("--profile native --threads 0", false),
+            ("--profile native --quick", false),
+        ] {
+            let args = std::iter::once("capsule-bench").chain(args.split(' '));
+            let args: Vec<_> = args.collect();
+            assert_eq!(Cli::try_parse_from(&args).is_ok(), fits, "{args:?}");
+        }
     }
 }

@@ -1,62 +1,117 @@
 //! One thing done again and again, and nothing else in the process: what a
 //! profiler is to look at.
 
-use std::time::Duration;
+use std::{sync::Arc, thread, time::Duration};
 
+use capsule_core::types::Principal;
 use tokio::runtime::Runtime;
 
 use crate::{
     Bench, BenchError,
-    fixture::{CapsuleDir, Installed, Raw, draft, payload, request, single_thread},
-    groups::{native, publish::Audience, request::call},
-    machine::Stopwatch,
+    fixture::{
+        CapsuleDir, Installed, Raw, Work, draft, own_drafts, payload, request_in_turn,
+        single_thread,
+    },
+    groups::{fresh, native, publish::Audience, request::call},
 };
 
 /// Bytes of the payload.
 const BYTES: usize = 1024;
 /// Capsules in the chain.
 const CHAIN: usize = 8;
-/// How often between two looks at the clock.
-const TURN: u64 = 1000;
+/// Principals, where there are many.
+const PRINCIPALS: usize = 64;
 
 /// One thing that can be done alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     /// What it is called.
     pub name: &'static str,
-    run: fn(&Bench, &Runtime, Duration) -> Result<u64, BenchError>,
+    /// Makes ready what so many threads need, and says what each of them does.
+    prepare: fn(&Bench, usize) -> Result<Task, BenchError>,
+}
+
+/// What a thread does.
+type Task = Box<dyn Fn(&Thread) -> Result<(), BenchError> + Sync>;
+
+/// A thread of its own.
+struct Thread {
+    number: usize,
+    of: usize,
+    runtime: Runtime,
+    work: Arc<Work>,
 }
 
 /// All of them.
-pub const WORKLOADS: [Workload; 5] = [
+pub const WORKLOADS: [Workload; 8] = [
     Workload {
         name: "raw",
-        run: |bench, runtime, length| {
-            let raw = Raw::new(&bench.pass()?)?;
-            let mut instance = runtime.block_on(raw.instance())?;
-            again(length, call(runtime, &mut instance, &payload(BYTES)))
+        prepare: |bench, threads| {
+            let raws = engines(bench, threads)?;
+            Ok(Box::new(move |thread| {
+                let raw = thread.own(&raws);
+                let mut instance = thread.runtime.block_on(raw.instance())?;
+                thread.again(call(&thread.runtime, &mut instance, &payload(BYTES)))
+            }))
+        },
+    },
+    Workload {
+        name: "raw-fresh",
+        prepare: |bench, threads| {
+            let raws = engines(bench, threads)?;
+            let payload = payload(BYTES);
+            Ok(Box::new(move |thread| {
+                thread.again(|times| {
+                    let calls = fresh::raw_calls(thread.own(&raws), &payload, times);
+                    thread.runtime.block_on(calls)
+                })
+            }))
         },
     },
     Workload {
         name: "request",
-        run: |bench, runtime, length| through(bench, runtime, length, 1),
+        prepare: |bench, _| through(bench, 1, Installed::default(), 1),
+    },
+    Workload {
+        name: "principals",
+        prepare: |bench, _| through(bench, 1, Installed::default(), PRINCIPALS),
+    },
+    Workload {
+        name: "fresh",
+        prepare: |bench, _| {
+            let fresh = Installed {
+                instance: "fresh",
+                ..Installed::default()
+            };
+            through(bench, 1, fresh, 1)
+        },
     },
     Workload {
         name: "chain",
-        run: |bench, runtime, length| through(bench, runtime, length, CHAIN),
+        prepare: |bench, _| through(bench, CHAIN, Installed::default(), 1),
     },
     Workload {
         name: "native",
-        run: |_, runtime, length| {
-            let (dispatcher, drafts) = (native::dispatcher(1)?, native::drafts(1)?);
-            again(length, native::requests(runtime, &dispatcher, &drafts))
+        prepare: |_, _| {
+            let dispatcher = native::dispatcher(1)?;
+            Ok(Box::new(move |thread| {
+                let principal = Principal::new(&format!("p{}", thread.number))?;
+                let drafts = native::drafts(1)?;
+                let drafts: Vec<_> = drafts
+                    .into_iter()
+                    .map(|draft| draft.with_principal(principal.clone()))
+                    .collect();
+                thread.again(native::requests(&thread.runtime, &dispatcher, &drafts))
+            }))
         },
     },
     Workload {
         name: "publish",
-        run: |_, runtime, length| {
-            let (mut audience, draft) = (Audience::new(1), draft(BYTES)?);
-            again(length, audience.publish(runtime, &draft))
+        prepare: |_, _| {
+            Ok(Box::new(|thread| {
+                let (mut audience, draft) = (Audience::new(1), draft(BYTES)?);
+                thread.again(audience.publish(&thread.runtime, &draft))
+            }))
         },
     },
 ];
@@ -69,45 +124,78 @@ impl Workload {
         WORKLOADS.into_iter().find(|workload| workload.name == name)
     }
 
-    /// Does it for `length` or a little longer, on this thread, and returns how
-    /// often.
+    /// Does it for `length` or a little longer on so many `threads`, and returns
+    /// how often.
     ///
     /// # Errors
     ///
     /// A capsule is not built, or an event has another outcome than it must.
-    pub fn run(&self, bench: &Bench, length: Duration) -> Result<u64, BenchError> {
-        (self.run)(bench, &single_thread()?, length)
+    pub fn run(&self, bench: &Bench, threads: usize, length: Duration) -> Result<u64, BenchError> {
+        let task = (self.prepare)(bench, threads)?;
+        let work = Arc::new(Work::during(length));
+        thread::scope(|scope| {
+            let start = |number| {
+                let work = work.clone();
+                let task = &task;
+                scope.spawn(move || {
+                    task(&Thread {
+                        number,
+                        of: threads,
+                        runtime: single_thread()?,
+                        work,
+                    })
+                })
+            };
+            let started: Vec<_> = (0..threads).map(start).collect();
+            started.into_iter().try_for_each(|thread| {
+                let ended = thread.join();
+                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+        })?;
+        Ok(work.taken())
     }
 }
 
-/// An event through so many capsules.
+// === impl Thread ===
+
+impl Thread {
+    #[expect(clippy::indexing_slicing, reason = "there is one for each thread")]
+    fn own<'a, T>(&self, one_each: &'a [T]) -> &'a T {
+        &one_each[self.number]
+    }
+
+    fn again(&self, mut run: impl FnMut(u64) -> Result<(), BenchError>) -> Result<(), BenchError> {
+        while let Some(times) = self.work.next() {
+            run(times)?;
+        }
+        Ok(())
+    }
+}
+
+/// An engine for each thread, as the host has it.
+fn engines(bench: &Bench, threads: usize) -> Result<Vec<Raw>, BenchError> {
+    let wasm = bench.pass()?;
+    (0..threads).map(|_| Raw::new(&wasm)).collect()
+}
+
+/// Events of so many principals, or of one for each thread, through so many
+/// capsules.
 fn through(
     bench: &Bench,
-    runtime: &Runtime,
-    length: Duration,
     capsules: usize,
-) -> Result<u64, BenchError> {
+    how: Installed<'static>,
+    principals: usize,
+) -> Result<Task, BenchError> {
     let wasm = bench.pass()?;
     let dir = CapsuleDir::new(&bench.work, "workload")?;
     for index in 0..capsules {
-        dir.add(&format!("pass-{index}"), &wasm, Installed::default())?;
+        dir.add(&format!("pass-{index}"), &wasm, how)?;
     }
     let host = dir.host()?;
-    again(length, request(runtime, &host, &draft(BYTES)?))
-}
-
-/// Until the time is up, and at least for one turn.
-fn again(
-    length: Duration,
-    mut run: impl FnMut(u64) -> Result<(), BenchError>,
-) -> Result<u64, BenchError> {
-    let watch = Stopwatch::start();
-    let mut times = 0;
-    loop {
-        run(TURN)?;
-        times += TURN;
-        if watch.elapsed() >= length {
-            return Ok(times);
-        }
-    }
+    Ok(Box::new(move |thread| {
+        let principals = principals.max(thread.of);
+        let drafts = own_drafts((thread.number, thread.of), principals, BYTES)?;
+        let requests = request_in_turn(host.clone(), drafts, thread.work.clone());
+        thread.runtime.block_on(requests)
+    }))
 }

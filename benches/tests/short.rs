@@ -53,6 +53,9 @@ fn what_a_profiler_looks_at_runs_alone() {
     let bench = nothing_built(PathBuf::new());
     for name in ["native", "publish"] {
         let workload = Workload::find(name).unwrap();
-        assert!(workload.run(&bench, Duration::ZERO).unwrap() > 0, "{name}");
+        for threads in [1, 2] {
+            let times = workload.run(&bench, threads, Duration::ZERO).unwrap();
+            assert!(times > 0, "{name} on {threads}");
+        }
     }
 }

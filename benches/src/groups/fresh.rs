@@ -8,8 +8,8 @@ use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{
-        CapsuleDir, Installed, Raw, computing, cores_given, draft, on_threads, own_drafts, payload,
-        request, request_in_turn, single_thread, size, threads,
+        CapsuleDir, Installed, Raw, Work, computing, cores_given, draft, on_threads, own_drafts,
+        payload, request, request_in_turn, single_thread, size, threads,
     },
     harness::Contestant,
 };
@@ -42,7 +42,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     };
     capsules.add("pass", &wasm, fresh)?;
     let host = capsules.host()?;
-    let raw = Arc::new(Raw::new(&wasm)?);
+    let raw = Raw::new(&wasm)?;
     let runtime = single_thread()?;
     for (bytes, figure) in PAYLOADS.into_iter().zip(AGAINST_RAW) {
         let (draft, payload) = (draft(bytes)?, payload(bytes));
@@ -55,7 +55,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         let samples = findings.contest(size(bytes), bench.pace(), contestants)?;
         findings.figure(figure.seen(samples.ratio(1, 0)));
     }
-    on_two_threads(bench, &mut findings, &host, &raw)?;
+    on_two_threads(bench, &mut findings, &wasm, &capsules)?;
     Ok(findings)
 }
 
@@ -64,53 +64,65 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 fn on_two_threads(
     bench: &Bench,
     findings: &mut Findings,
-    host: &Host,
-    raw: &Arc<Raw>,
+    wasm: &[u8],
+    capsules: &CapsuleDir,
 ) -> Result<(), BenchError> {
     let bytes = PAYLOADS[0];
     let payload = payload(bytes);
     let (one, two) = (threads(1)?, threads(2)?);
-    let hosts = |of| {
-        move |number, times| {
-            let host = host.clone();
-            async move {
-                let drafts = own_drafts((number, of), 2, bytes)?;
-                request_in_turn(host, drafts, times).await
-            }
+    // Hosts and engines of their own: where a large payload once was, all that
+    // it took is cleared behind every instance from then on.
+    let (of_one, of_two) = (capsules.host()?, capsules.host()?);
+    let in_host = |host: &Host, (number, of), work| {
+        let host = host.clone();
+        async move {
+            let drafts = own_drafts((number, of), 2, bytes)?;
+            request_in_turn(host, drafts, work).await
         }
     };
-    let raws = |_, times| {
+    let (raw, other) = (Arc::new(Raw::new(wasm)?), Arc::new(Raw::new(wasm)?));
+    let in_raw = |raw: &Arc<Raw>, work: Arc<Work>| {
         let (raw, payload) = (raw.clone(), payload.clone());
-        async move { raw_calls(&raw, &payload, times).await }
-    };
-    // As the host has it: an engine for each thread.
-    let other = Arc::new(Raw::new(&bench.pass()?)?);
-    let apart = |number, times| {
-        let raw = if number == 0 { raw } else { &other };
-        let (raw, payload) = (raw.clone(), payload.clone());
-        async move { raw_calls(&raw, &payload, times).await }
+        async move {
+            while let Some(times) = work.next() {
+                raw_calls(&raw, &payload, times).await?;
+            }
+            Ok(())
+        }
     };
     let mut contestants = vec![
         Contestant::on_wall("host, one thread", |times| {
-            on_threads(&one, times, hosts(1))
+            on_threads(&one, times, |number, work| {
+                in_host(&of_one, (number, 1), work)
+            })
         }),
         Contestant::on_wall("host, two threads", |times| {
-            on_threads(&two, times, hosts(2))
+            on_threads(&two, times, |number, work| {
+                in_host(&of_two, (number, 2), work)
+            })
         }),
-        Contestant::on_wall("raw, one thread", |times| on_threads(&one, times, raws)),
-        Contestant::on_wall("raw, two threads", |times| on_threads(&two, times, raws)),
+        Contestant::on_wall("raw, one thread", |times| {
+            on_threads(&one, times, |_, work| in_raw(&raw, work))
+        }),
+        Contestant::on_wall("raw, two threads", |times| {
+            on_threads(&two, times, |_, work| in_raw(&raw, work))
+        }),
+        // As the host has it.
         Contestant::on_wall("raw, two threads, an engine each", |times| {
-            on_threads(&two, times, apart)
+            on_threads(&two, times, |number, work| {
+                in_raw(if number == 0 { &raw } else { &other }, work)
+            })
         }),
     ];
     contestants.extend(computing(&one, &two));
-    let samples = findings.contest("1 KiB, threads", bench.pace(), contestants)?;
+    let samples = findings.contest("1 KiB, threads", bench.pace_of_threads(), contestants)?;
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));
     findings.note(cores_given(&samples));
     Ok(())
 }
 
-async fn raw_calls(raw: &Raw, payload: &[u8], times: u64) -> Result<(), BenchError> {
+/// Makes an instance, calls it and drops it, again and again.
+pub(crate) async fn raw_calls(raw: &Raw, payload: &[u8], times: u64) -> Result<(), BenchError> {
     for _ in 0..times {
         raw.instance().await?.call(black_box(payload)).await?;
     }

@@ -192,13 +192,15 @@ fn on_more_threads(findings: &mut Findings, pace: Pace) -> Result<(), BenchError
         .map(|(count, runtime)| {
             let dispatcher = &dispatcher;
             let contestant = Contestant::on_wall(count.to_string(), move |times| {
-                on_threads(runtime, times, |number, times| {
+                on_threads(runtime, times, |number, work| {
                     let dispatcher = dispatcher.clone();
                     async move {
                         let principal = Principal::new(&format!("p{number}"))?;
                         let draft = native::drafts(1)?.remove(0).with_principal(principal);
-                        for _ in 0..times {
-                            admitted(dispatcher.request(draft.clone()).await?)?;
+                        while let Some(times) = work.next() {
+                            for _ in 0..times {
+                                admitted(dispatcher.request(draft.clone()).await?)?;
+                            }
                         }
                         Ok(())
                     }

@@ -35,18 +35,22 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     .into_iter()
     .map(|(name, runtime, count, host)| {
         Contestant::on_wall(name, move |times| {
-            on_threads(runtime, times, |number, times| {
+            on_threads(runtime, times, |number, work| {
                 let host = host.clone();
                 async move {
                     let drafts = own_drafts((number, count), PRINCIPALS, BYTES)?;
-                    request_in_turn(host, drafts, times).await
+                    request_in_turn(host, drafts, work).await
                 }
             })
         })
     })
     .chain(computing(&one, &two))
     .collect();
-    let samples = findings.contest("64 principals in turn, 1 KiB", bench.pace(), contestants)?;
+    let samples = findings.contest(
+        "64 principals in turn, 1 KiB",
+        bench.pace_of_threads(),
+        contestants,
+    )?;
     findings.figure(FIGURE.seen(samples.ratio(0, 1)));
     findings.note(
         "A host for each number of threads. A task has its own principals and may change threads \

@@ -29,6 +29,18 @@ pub struct Samples {
     wall: Vec<Vec<f64>>,
 }
 
+// === impl Pace ===
+
+impl Pace {
+    /// So many rounds, and turns of so many milliseconds.
+    pub(crate) fn new((rounds, millis): (usize, u64)) -> Self {
+        Self {
+            rounds,
+            turn: Duration::from_millis(millis),
+        }
+    }
+}
+
 /// Measures all of `contestants` in rounds. What they do before the first is
 /// their warm-up.
 ///
