@@ -139,6 +139,7 @@ impl Capsule {
         store.epoch_deadline_callback(|cx| {
             // The caller drops the future at the deadline; this is for one
             // that is late to do so.
+            cx.data().runs();
             Ok(if cx.data().overdue() {
                 UpdateDeadline::Interrupt
             } else {

@@ -131,12 +131,7 @@ mod tests {
     use wasmtime::{Config, Engine, component::Component};
 
     use super::*;
-    use crate::{config::EngineConfig, engine};
-
-    /// The component around a guest, and a guest that lets every event go on.
-    const SHELL: &str = include_str!("../../../tests/wat/shell.wat");
-    const ALLOCATOR: &str = include_str!("../../../tests/wat/allocator.wat");
-    const PASS: &str = include_str!("../../../tests/wat/guests/pass.wat");
+    use crate::{config::EngineConfig, engine, guests};
 
     struct Loaded {
         engine: engine::Engine,
@@ -151,11 +146,8 @@ mod tests {
                 ..EngineConfig::default()
             })
             .unwrap();
-            let fields = format!("{ALLOCATOR}{PASS}(data \"{}\")", "x".repeat(more));
-            let (_, text) = SHELL.split_once("(component").unwrap();
-            let text = text.replace("IMPORTS", "").replace("ARGUMENTS", "");
-            let text = format!("(component{}", text.replace("GUEST", &fields));
-            let wasm = wat::parse_str(text).unwrap();
+            let data = format!("(data \"{}\")", "x".repeat(more));
+            let wasm = guests::bytes(&guests::shell("", &(guests::fields("pass") + &data)));
             let first = engine.0.machines.first();
             let component = Component::new(&first.wasmtime, wasm).unwrap();
             let linked = first.linker.instantiate_pre(&component).unwrap();

@@ -25,6 +25,10 @@ mod compile;
 mod config;
 mod engine;
 mod error;
+#[cfg(test)]
+#[expect(dead_code, unreachable_pub, reason = "each crate uses its share")]
+#[path = "../../../tests/wat/mod.rs"]
+mod guests;
 mod home;
 mod idle;
 mod imports;

@@ -107,6 +107,12 @@ impl Machines {
         &self.first
     }
 
+    /// What advances the epochs of all.
+    pub(crate) fn ticking(&self) -> impl FnMut() + Send + use<> {
+        let engines: Vec<_> = self.all().map(|on| on.wasmtime.clone()).collect();
+        move || engines.iter().for_each(Engine::increment_epoch)
+    }
+
     /// All of them, the first to begin with.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Machine>> {
         std::iter::once(&self.first).chain(&self.others)

@@ -14,6 +14,7 @@ use crate::{
     memory::Meter,
     pool::Pool,
     spec::{CapsuleSpec, Grants, Limits},
+    ticker::Pulse,
     wasi::Wasi,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) spec: CapsuleSpec,
     /// Each key of the configuration, as JSON.
     pub(crate) config: BTreeMap<String, String>,
+    /// What keeps the clock ticking.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// The guest has called the host more often than a call may.
@@ -53,6 +56,7 @@ impl State {
     /// State for an instance that is to be made until `deadline`.
     pub(crate) fn new(shared: &Arc<Shared>, pool: &Arc<Pool>, deadline: Instant) -> Self {
         let limits = &shared.spec.limits;
+        shared.pulse.guest_runs();
         Self {
             shared: Arc::clone(shared),
             event: None,
@@ -70,6 +74,7 @@ impl State {
         self.deadline = deadline;
         self.meter.forget();
         self.host_calls = 0;
+        self.runs();
     }
 
     /// Counts one call of the host.
@@ -109,6 +114,11 @@ impl State {
         if let Some(log) = &self.log {
             log.lock().end_call();
         }
+    }
+
+    /// Says that the guest runs, to whoever is to stop it.
+    pub(crate) fn runs(&self) {
+        self.shared.pulse.guest_runs();
     }
 
     /// Whether the time of the call is up.
