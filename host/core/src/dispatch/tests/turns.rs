@@ -22,6 +22,11 @@ async fn the_time_others_take_before_the_first_stage_is_not_the_hooks() {
     let outcome = dispatcher.request(draft()).await.unwrap();
     others.await.unwrap();
     assert_eq!(outcome.decision.as_str(), "continue", "{outcome:?}");
+    assert_eq!(
+        outcome.duration,
+        Duration::from_millis(2010),
+        "with the wait"
+    );
 }
 
 /// The same for one that is run by itself.
@@ -40,6 +45,11 @@ async fn nor_is_it_where_an_event_is_run_by_itself() {
     let outcome = running.run().await;
     others.await.unwrap();
     assert_eq!(outcome.decision.as_str(), "continue", "{outcome:?}");
+    assert_eq!(
+        outcome.duration,
+        Duration::from_millis(2010),
+        "with the wait"
+    );
 }
 
 /// Rule: deliveries to one (capsule, principal) never overlap. A directory
