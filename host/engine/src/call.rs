@@ -29,7 +29,7 @@ use crate::{
 const MAX_HANDLES: usize = 10_000;
 /// Ticks that a guest may compute before it first gives the thread back; how
 /// long one is, is the setting.
-const FIRST_SLICE: u32 = 10;
+pub(crate) const FIRST_SLICE: u32 = 10;
 /// Calls in a row away from its engine after which an instance is given up, so
 /// that the next one is made where it is used. Making one takes as long as some
 /// ten calls: next to nothing for each of so many.
@@ -127,6 +127,7 @@ impl Capsule {
         store.set_hostcall_fuel(spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
+        store.data().runs();
         if self.0.wasi {
             // WASI's functions are wasmtime's own, and this the one place that
             // can end a call behind them. Others do without: it takes longer
@@ -205,6 +206,7 @@ impl Hook for Capsule {
             live.store.data_mut().begin(call.event, call.deadline);
             live.store
                 .set_epoch_deadline(self.first_slice(now, call.deadline));
+            live.store.data().runs();
             let answer = live
                 .exports
                 .capsule_host_interceptor()

@@ -56,7 +56,6 @@ impl State {
     /// State for an instance that is to be made until `deadline`.
     pub(crate) fn new(shared: &Arc<Shared>, pool: &Arc<Pool>, deadline: Instant) -> Self {
         let limits = &shared.spec.limits;
-        shared.pulse.guest_runs();
         Self {
             shared: Arc::clone(shared),
             event: None,
@@ -74,7 +73,6 @@ impl State {
         self.deadline = deadline;
         self.meter.forget();
         self.host_calls = 0;
-        self.runs();
     }
 
     /// Counts one call of the host.
@@ -116,7 +114,7 @@ impl State {
         }
     }
 
-    /// Says that the guest runs, to whoever is to stop it.
+    /// Says that the guest, which has its slice, runs from now on.
     pub(crate) fn runs(&self) {
         self.shared.pulse.guest_runs();
     }

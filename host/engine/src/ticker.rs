@@ -12,13 +12,15 @@ use std::{
 
 use crossbeam_utils::CachePadded;
 
-use crate::processors::PerProcessor;
+use crate::{call::FIRST_SLICE, processors::PerProcessor};
 
-/// Ticks without a guest that was let run, after which the clock rests: ten
-/// times as many as a guest may compute for before it says that it does.
-const QUIET: u32 = 100;
-/// How long it waits for the next tick when it rests. Not for ever: a guest
-/// whose call of the host has taken all the time since then says nothing.
+/// Ticks without a guest that was let run, after which the clock rests. By then
+/// the slice of each guest that is still in a call is over, and it says that it
+/// runs before it goes on.
+const QUIET: u32 = 10 * FIRST_SLICE;
+/// How long it waits for the next tick when it rests. Not for ever: a thread
+/// that stood still for all that time between saying that a guest runs and
+/// giving it its slice has nobody else to end that.
 pub(crate) const REST: Duration = Duration::from_millis(100);
 
 /// Ticks while guests run, until it is dropped.
