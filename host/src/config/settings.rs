@@ -66,7 +66,8 @@ pub struct EngineSettings {
     /// stopped. Default 16.
     pub max_compiling: usize,
     /// How often a guest that computes for long gives its thread back, in
-    /// milliseconds; the first time after ten of these. Default 1.
+    /// milliseconds; the first time after ten of these, or when its time is
+    /// up. No time-out ends it between two. Default 1.
     pub tick_ms: NonZeroU64,
     /// Stack of a guest, in KiB, 64 to 16384. Default 512.
     pub max_wasm_stack_kib: usize,
