@@ -15,7 +15,8 @@ use capsule_bench::{
 };
 use clap::{Parser, builder::PossibleValuesParser};
 
-/// What goes with a report, and so not with `--profile`.
+/// What goes with a report, and so neither with `--profile` nor with what that
+/// takes: clap no longer requires what conflicts with something that is there.
 const NOT_FOR_ONE: [&str; 2] = ["groups", "quick"];
 
 /// Measures the host and writes a report: Markdown, JSON and charts. The
@@ -160,6 +161,7 @@ mod tests {
             ("--group native --quick", true),
             ("--threads 2", false),
             ("--threads 2 --group native", false),
+            ("--seconds 2 --group native", false),
             ("--profile native --threads 0", false),
             ("--profile native --quick", false),
         ] {

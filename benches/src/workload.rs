@@ -199,3 +199,58 @@ fn through(
         thread.runtime.block_on(requests)
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::Length;
+
+    fn run(workload: Workload, threads: usize) -> Result<u64, BenchError> {
+        let nothing = PathBuf::new();
+        let bench = Bench {
+            length: Length::Trial,
+            guests: nothing.clone(),
+            examples: nothing.clone(),
+            host: nothing.clone(),
+            program: nothing.clone(),
+            work: nothing,
+        };
+        workload.run(&bench, threads, Duration::ZERO)
+    }
+
+    #[test]
+    fn each_thread_does_its_own_and_the_first_error_is_told() {
+        let failing = Workload {
+            name: "failing",
+            prepare: |_, threads| {
+                let names: Vec<_> = (0..threads).map(|n| format!("{n} of {threads}")).collect();
+                Ok(Box::new(move |thread| match thread.number {
+                    0 => thread.again(|_| Ok(())),
+                    _ => Err(BenchError::unexpected(thread.own(&names).clone())),
+                }))
+            },
+        };
+        assert!(run(failing, 1).unwrap() > 0);
+        let error = run(failing, 2).unwrap_err().to_string();
+        assert_eq!(error, "not as expected: 1 of 2");
+    }
+
+    #[test]
+    fn a_thread_goes_on_until_all_is_done() {
+        let thread = Thread {
+            number: 0,
+            of: 1,
+            runtime: single_thread().unwrap(),
+            work: Arc::new(Work::times(130, 1)),
+        };
+        let mut parts = Vec::new();
+        let again = thread.again(|times| {
+            parts.push(times);
+            Ok(())
+        });
+        again.unwrap();
+        assert_eq!((parts.len(), parts.iter().sum::<u64>()), (44, 130));
+    }
+}

@@ -117,6 +117,10 @@ fn on_two_threads(
     contestants.extend(computing(&one, &two));
     let samples = findings.contest("1 KiB, threads", bench.pace_of_threads(), contestants)?;
     findings.figure(TWO_THREADS.seen(samples.ratio(0, 1)));
+    findings.note(
+        "On threads, hosts and raw engines are new: none has had a large payload, behind which \
+         every later instance has more pages to clear.",
+    );
     findings.note(cores_given(&samples));
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
         payload(&mut findings, bench, pace)?;
     }
     subscribers(&mut findings, bench, pace)?;
-    on_more_threads(&mut findings, pace)?;
+    on_more_threads(&mut findings, bench.pace_of_threads())?;
     Ok(findings)
 }
 

@@ -108,6 +108,18 @@ impl Capsule {
         live.away < MOST_AWAY
     }
 
+    /// What a guest that has its slice comes to. Each time that it is let run,
+    /// it leaves a mark first, so that the clock does not rest.
+    async fn marked<T>(&self, guest: impl Future<Output = T>) -> T {
+        let pulse = self.0.engine.0.ticker.pulse();
+        let mut guest = pin!(guest);
+        poll_fn(|cx| {
+            pulse.mark();
+            guest.as_mut().poll(cx)
+        })
+        .await
+    }
+
     async fn make(&self, call: &Call<'_>) -> Result<Box<Live>, HookError> {
         let deadline = call.deadline;
         let Parts {
@@ -127,7 +139,6 @@ impl Capsule {
         store.set_hostcall_fuel(spec.limits.result_bytes);
         store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(self.first_slice(Instant::now(), deadline));
-        store.data().runs();
         if self.0.wasi {
             // WASI's functions are wasmtime's own, and this the one place that
             // can end a call behind them. Others do without: it takes longer
@@ -140,14 +151,13 @@ impl Capsule {
         store.epoch_deadline_callback(|cx| {
             // The caller drops the future at the deadline; this is for one
             // that is late to do so.
-            cx.data().runs();
             Ok(if cx.data().overdue() {
                 UpdateDeadline::Interrupt
             } else {
                 UpdateDeadline::Yield(1)
             })
         });
-        match code.instantiate_async(&mut store).await {
+        match self.marked(code.instantiate_async(&mut store)).await {
             Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
@@ -206,13 +216,10 @@ impl Hook for Capsule {
             live.store.data_mut().begin(call.event, call.deadline);
             live.store
                 .set_epoch_deadline(self.first_slice(now, call.deadline));
-            live.store.data().runs();
-            let answer = live
-                .exports
-                .capsule_host_interceptor()
-                .call_hook(&mut live.store, call.action, call.payload)
-                .await
-                .map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
+            let hook = live.exports.capsule_host_interceptor();
+            let answer = hook.call_hook(&mut live.store, call.action, call.payload);
+            let answer = self.marked(answer).await;
+            let answer = answer.map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
             live.store.data_mut().end();
             if let Some(lease) = lease
                 && self.keeps(&mut live)

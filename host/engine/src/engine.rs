@@ -83,7 +83,7 @@ impl Engine {
     }
 
     /// One whose clock rests for so long at a time.
-    fn resting(config: EngineConfig, rest: Duration) -> Result<Self, EngineError> {
+    pub(crate) fn resting(config: EngineConfig, rest: Duration) -> Result<Self, EngineError> {
         config.validate()?;
         let machines = Machines::new(&config)?;
         let first = &machines.first().wasmtime;
@@ -132,90 +132,5 @@ impl Hasher for Digest {
     fn finish(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = *self.0.finalize().as_bytes();
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{sync::mpsc, thread};
-
-    use capsule_core::{
-        hook::{Call, ErrorKind, Hook as _, HookError, Verdict},
-        types::{Draft, Topic},
-    };
-    use tokio::{runtime, time::Instant};
-
-    use super::*;
-    use crate::{Capsule, CapsuleSpec, InstanceMode, guests};
-
-    /// Longer than any test waits.
-    const FOR_EVER: Duration = Duration::from_secs(3600);
-    const TICK: Duration = Duration::from_micros(50);
-    /// Many times as long as it takes the clock to rest.
-    const TIME: Duration = Duration::from_millis(200);
-    const PATIENCE: Duration = Duration::from_secs(120);
-
-    /// Answers once, and then never.
-    const LATER: &str = r#"
-        (global $asked (mut i32) (i32.const 0))
-        (func (export "hook") (param i32 i32 i32 i32) (result i32)
-          (loop $again (br_if $again (global.get $asked)))
-          (global.set $asked (i32.const 1))
-          (i32.const 0))"#;
-
-    fn spec(instance: InstanceMode) -> CapsuleSpec {
-        CapsuleSpec {
-            id: "endless".into(),
-            instance,
-            limits: Default::default(),
-            grants: Default::default(),
-            config_json: "{}".into(),
-            outlet: None,
-        }
-    }
-
-    async fn ask(capsule: &Capsule) -> Result<Verdict, HookError> {
-        let call = Call {
-            action: "check",
-            event: &Draft::new(Topic::new("test.event").unwrap()).into_event(0),
-            payload: &Default::default(),
-            started: Instant::now(),
-            deadline: Instant::now() + TIME,
-        };
-        capsule.call(call).await
-    }
-
-    /// Rule: limits for each capsule: wall time.
-    #[test]
-    fn the_clock_wakes_for_a_guest_and_does_not_rest_while_one_computes() {
-        for (wasm, answers) in [
-            (guests::wasm("loop"), 0),
-            (guests::wasm("loop-start"), 0),
-            (guests::bytes(&guests::shell("", LATER)), 1),
-        ] {
-            let config = EngineConfig {
-                max_instances: 1,
-                tick: TICK,
-                ..EngineConfig::default()
-            };
-            let engine = Engine::resting(config, FOR_EVER).unwrap();
-            let capsule = engine.load(&wasm, spec(InstanceMode::Shared), None);
-            let capsule = capsule.unwrap();
-            let (done, kinds) = mpsc::channel();
-            // Not joined: one that is not stopped would never end.
-            thread::spawn(move || {
-                let runtime = runtime::Builder::new_current_thread().enable_time().build();
-                let runtime = runtime.unwrap();
-                for _ in 0..=answers {
-                    engine.0.ticker.pulse().until_it_rests();
-                    let answer = runtime.block_on(ask(&capsule));
-                    done.send(answer.err().map(|e| e.kind)).unwrap();
-                }
-            });
-            let kinds = (0..=answers).map(|_| kinds.recv_timeout(PATIENCE).unwrap());
-            let kinds: Vec<_> = kinds.collect();
-            assert_eq!(kinds.last(), Some(&Some(ErrorKind::Timeout)), "{kinds:?}");
-            assert_eq!(kinds.iter().filter(|kind| kind.is_none()).count(), answers);
-        }
     }
 }

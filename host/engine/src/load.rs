@@ -1,6 +1,6 @@
 //! From bytes to a capsule that can be called.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use wasmtime::component::Component;
 
@@ -188,7 +188,6 @@ impl Engine {
                 .map(|(key, value)| (key, value.to_string()))
                 .collect(),
             spec,
-            pulse: Arc::clone(engine.ticker.pulse()),
         };
         let linked = first.linker.instantiate_pre(&component).map_err(link)?;
         // Now and not with the first instance: copies for other engines, which

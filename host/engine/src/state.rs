@@ -14,7 +14,6 @@ use crate::{
     memory::Meter,
     pool::Pool,
     spec::{CapsuleSpec, Grants, Limits},
-    ticker::Pulse,
     wasi::Wasi,
 };
 
@@ -24,8 +23,6 @@ pub(crate) struct Shared {
     pub(crate) spec: CapsuleSpec,
     /// Each key of the configuration, as JSON.
     pub(crate) config: BTreeMap<String, String>,
-    /// What keeps the clock ticking.
-    pub(crate) pulse: Arc<Pulse>,
 }
 
 /// The guest has called the host more often than a call may.
@@ -112,11 +109,6 @@ impl State {
         if let Some(log) = &self.log {
             log.lock().end_call();
         }
-    }
-
-    /// Says that the guest, which has its slice, runs from now on.
-    pub(crate) fn runs(&self) {
-        self.shared.pulse.guest_runs();
     }
 
     /// Whether the time of the call is up.
