@@ -15,6 +15,9 @@ pub struct Figure {
     pub limit: f64,
     /// Of what.
     pub unit: Unit,
+    /// Where it is known not to be reached: what takes the time, by a profile,
+    /// and what would be needed.
+    pub cost: Option<&'static str>,
 }
 
 /// A figure, and what was measured of it.
@@ -32,6 +35,9 @@ pub struct Reached {
     pub seen: Spread,
     /// Whether the median is on the right side.
     pub reached: bool,
+    /// If it is not: what takes the time, and what would be needed, where that
+    /// is known.
+    pub cost: Option<String>,
 }
 
 /// On which side of a limit something is to be.
@@ -70,6 +76,7 @@ impl Figure {
             side: Side::AtMost,
             limit,
             unit,
+            cost: None,
         }
     }
 
@@ -80,7 +87,15 @@ impl Figure {
             side: Side::AtLeast,
             limit,
             unit,
+            cost: None,
         }
+    }
+
+    /// Says what takes the time, and what would be needed.
+    #[must_use]
+    pub const fn costs(mut self, cost: &'static str) -> Self {
+        self.cost = Some(cost);
+        self
     }
 
     /// What was measured of it.
@@ -90,14 +105,17 @@ impl Figure {
             side,
             limit,
             unit,
+            cost,
         } = self;
+        let reached = side.holds(seen.median, limit);
         Reached {
             name: name.to_owned(),
             side,
             limit,
             unit,
             seen,
-            reached: side.holds(seen.median, limit),
+            reached,
+            cost: cost.filter(|_| !reached).map(str::to_owned),
         }
     }
 }

@@ -39,6 +39,12 @@ const FIGURES: [(usize, Figure); 2] = [
             "publish until 1 has it, against broadcast",
             3.0,
             Unit::Times,
+        )
+        .costs(
+            "of 528 ns the core takes 331, the clock 46, shared values 92: an id, a time, a place \
+             in the order of its principal, bounds and counts, where broadcast writes a pointer \
+             into a ring. An event that nobody has subscribed to takes some 300. It would need \
+             another kind of event, without those.",
         ),
     ),
     (

@@ -21,7 +21,7 @@ pub(super) fn report(report: &Report) -> String {
          machine and its mood. Each number is the median, with the tenth and the ninetieth \
          percentile of the rounds behind it. “Each” is what its thread had of a processor where all is \
          done on one thread, else, as in the column beside, the time on the wall.\n\n\
-         {} of {all} figures are reached.\n\n{}\n![figures](figures.svg)\n",
+         {} of {all} figures are reached.\n\n{}{}\n![figures](figures.svg)\n",
         report.date.strftime("%Y-%m-%d %H:%M UTC"),
         if report.quick {
             " (a quick run: rough)"
@@ -36,6 +36,7 @@ pub(super) fn report(report: &Report) -> String {
         machine.load,
         all - missed,
         figures(report),
+        costs(report),
     );
     for measured in &report.groups {
         text.push_str(&group(measured));
@@ -57,6 +58,7 @@ pub(super) fn figures(report: &Report) -> String {
             unit,
             seen,
             reached,
+            cost: _,
         } = figure;
         rows.add([
             name.clone(),
@@ -72,6 +74,24 @@ pub(super) fn figures(report: &Report) -> String {
         ]);
     }
     rows.text
+}
+
+/// Why those that are not reached are not, as far as it is known.
+fn costs(report: &Report) -> String {
+    let figures = report.groups.iter().flat_map(|g| &g.findings.figures);
+    let mut text = String::new();
+    for figure in figures {
+        if let Some(cost) = &figure.cost {
+            _ = writeln!(text, "- {}: {cost}", figure.name);
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!(
+        "\nWhat is not reached, what takes the time there, and what would be needed, by the \
+         profiles in `docs/SPEED.md`, on the machine that is named there:\n\n{text}"
+    )
 }
 
 /// All curves of a report.

@@ -26,8 +26,10 @@ fn made_up() -> Report {
         wall: spread(ns * 2.0),
     };
     let mut findings = Findings::default();
-    let ratio = Figure::at_most("request, 1 KiB, against raw", 1.5, Unit::Times);
-    let rate = Figure::at_least("native hook", 1_500_000.0, Unit::PerSecond);
+    let ratio = Figure::at_most("request, 1 KiB, against raw", 1.5, Unit::Times)
+        .costs("not told, since it is reached.");
+    let rate = Figure::at_least("native hook", 1_500_000.0, Unit::PerSecond)
+        .costs("all of it is the hook's; it would need another.");
     findings.figure(ratio.seen(spread(1.375)));
     findings.figure(rate.seen(spread(900_000.0)));
     findings.contests.push(Contest {
