@@ -20,9 +20,9 @@ const FIGURE: Figure = Figure::at_most(
     Unit::Times,
 )
 .costs(
-    "of a stage's 919 ns wasmtime and the guest take 519, since eight instances share the caches, \
-     and 400 are the host's, of which 48 would be left. Raw calls of eight instances in turn take \
-     8.4 × as long as of one. It would need what `request` would, and more than that.",
+    "of a stage's 919 ns wasmtime and the guest take 519, more than in `request`, since eight \
+     instances share the caches, and 400 are the host's, of which 48 would be left at 10.4 ×. What \
+     would bring it nearer is what would for `request`; that is not enough.",
 );
 
 /// Runs the group.

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
     task::Poll,
 };
@@ -110,14 +110,12 @@ impl Capsule {
 
     /// What a guest that has its slice comes to. Each time that it is let run,
     /// it leaves a mark first, so that the clock does not rest.
-    async fn marked<T>(&self, guest: impl Future<Output = T>) -> T {
+    fn marked<T>(&self, mut guest: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = T> {
         let pulse = self.0.engine.0.ticker.pulse();
-        let mut guest = pin!(guest);
-        poll_fn(|cx| {
+        poll_fn(move |cx| {
             pulse.mark();
             guest.as_mut().poll(cx)
         })
-        .await
     }
 
     async fn make(&self, call: &Call<'_>) -> Result<Box<Live>, HookError> {
@@ -157,7 +155,8 @@ impl Capsule {
                 UpdateDeadline::Yield(1)
             })
         });
-        match self.marked(code.instantiate_async(&mut store)).await {
+        let made = self.marked(pin!(code.instantiate_async(&mut store))).await;
+        match made {
             Ok(exports) => Ok(Box::new(Live {
                 store,
                 exports,
@@ -218,7 +217,7 @@ impl Hook for Capsule {
                 .set_epoch_deadline(self.first_slice(now, call.deadline));
             let hook = live.exports.capsule_host_interceptor();
             let answer = hook.call_hook(&mut live.store, call.action, call.payload);
-            let answer = self.marked(answer).await;
+            let answer = self.marked(pin!(answer)).await;
             let answer = answer.map_err(|e| classify(&e, &live.store.data().meter, Phase::Call))?;
             live.store.data_mut().end();
             if let Some(lease) = lease

@@ -51,8 +51,8 @@ impl Ticker {
     /// The thread's name, as the operating system shows it.
     pub(crate) const THREAD: &str = "capsule-tick";
 
-    /// Calls `tick` again and again, `length` apart, or `rest` if that is longer
-    /// and no guest runs.
+    /// Calls `tick` again and again, at most `length` apart, or `rest` if that is
+    /// longer and no guest runs.
     pub(crate) fn start(
         length: Duration,
         rest: Duration,
@@ -104,9 +104,9 @@ impl Pulse {
     /// Says that a guest is let run from now on.
     pub(crate) fn mark(&self) {
         let mark = self.marks.mine();
-        // Mostly so, and then nothing is written that others read. Who has left
-        // it wakes the clock.
-        if !mark.load(Ordering::Relaxed) {
+        // Mostly there is one, and nothing is written that others read. Whoever
+        // has left it may not have come to wake the clock yet.
+        if !mark.load(Ordering::SeqCst) || self.rests.load(Ordering::SeqCst) {
             self.wake(mark);
         }
     }

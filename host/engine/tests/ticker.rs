@@ -31,5 +31,10 @@ fn the_clock_runs_for_as_long_as_an_engine_or_a_capsule() {
     drop(clone);
     assert_eq!(clocks(), 1, "the capsule still needs it");
     drop(capsule);
-    assert_eq!(clocks(), 0);
+    // The system lists a thread a little longer than it is waited for.
+    let gone = (0..10_000).any(|_| {
+        std::thread::yield_now();
+        clocks() == 0
+    });
+    assert!(gone);
 }
