@@ -28,9 +28,10 @@ const RATE: Figure = Figure::at_least(
     250_000.0,
     Unit::PerSecond,
 );
-/// As constant as an allocator is.
+/// As constant as an allocator is. A run of its own with fewer events is no
+/// measure: it may end before it has once had as many under way.
 const MEMORY: Figure = Figure::at_most(
-    "`capsule run --input`, peak memory against a tenth of the events",
+    "`capsule run --input`, peak memory against that of its first half",
     1.1,
     Unit::Times,
 );
@@ -39,6 +40,9 @@ const MEMORY: Figure = Figure::at_most(
 #[derive(Clone, Copy, Debug)]
 struct Ran {
     time: Duration,
+    /// Bytes resident at most, until half of the time was over.
+    half: u64,
+    /// The same until the end.
     peak: u64,
 }
 
@@ -55,15 +59,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     drop(capsules.host()?);
 
     let (count, rounds) = bench.length.pick((1_000_000, 3), (100_000, 3), (100, 1));
-    let few = write_events(&bench.work, "few.jsonl", count / 10)?;
-    let many = write_events(&bench.work, "many.jsonl", count)?;
+    let events = write_events(&bench.work, count)?;
     let (mut rates, mut growth, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let tenth = filter(bench, &capsules, &few)?;
-        let whole = filter(bench, &capsules, &many)?;
-        rates.push(count as f64 / whole.time.as_secs_f64());
-        growth.push(whole.peak as f64 / tenth.peak as f64);
-        peaks.push(whole.peak as f64);
+        let ran = filter(bench, &capsules, &events)?;
+        rates.push(count as f64 / ran.time.as_secs_f64());
+        growth.push(ran.peak as f64 / ran.half as f64);
+        peaks.push(ran.peak as f64);
     }
     findings.figure(RATE.seen(Spread::of(rates)));
     findings.figure(MEMORY.seen(Spread::of(growth)));
@@ -76,9 +78,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     Ok(findings)
 }
 
-/// Writes `count` events to the file `name` in `dir`.
-fn write_events(dir: &Path, name: &str, count: usize) -> Result<PathBuf, BenchError> {
-    let path = dir.join(name);
+/// Writes `count` events to a file in `dir`.
+fn write_events(dir: &Path, count: usize) -> Result<PathBuf, BenchError> {
+    let path = dir.join("events.jsonl");
     let io = || BenchError::io(format!("cannot write {}", path.display()));
     let mut file = BufWriter::new(File::create(&path).map_err(io())?);
     let text = payload(BYTES - r#"{"text":""}"#.len());
@@ -110,19 +112,23 @@ fn filter(bench: &Bench, capsules: &CapsuleDir, input: &Path) -> Result<Ran, Ben
         .stdout(Stdio::null())
         .spawn()
         .map_err(io())?;
-    let mut peak = 0;
+    let mut peaks = Vec::new();
     let status = loop {
         // It may end between two looks; its peak only grows, and most of it
         // is reached early.
-        peak = peak_bytes(child.id()).map_or(peak, |bytes| bytes.max(peak));
+        peaks.extend(peak_bytes(child.id()));
         match child.try_wait().map_err(io())? {
             Some(status) => break status,
             None => thread::sleep(LOOK),
         }
     };
     let time = watch.elapsed();
-    match status.success() {
-        true => Ok(Ran { time, peak }),
-        false => Err(BenchError::Child { program, status }),
+    if !status.success() {
+        return Err(BenchError::Child { program, status });
     }
+    let [.., peak] = peaks[..] else {
+        return Err(BenchError::unexpected("its memory could not be looked at"));
+    };
+    let half = peaks[peaks.len() / 2];
+    Ok(Ran { time, half, peak })
 }
