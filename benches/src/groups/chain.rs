@@ -20,8 +20,8 @@ const FIGURE: Figure = Figure::at_most(
     Unit::Times,
 )
 .costs(
-    "of a stage's 919 ns wasmtime and the guest take 519, more than in `request`, since eight \
-     instances share the caches, and 400 are the host's, of which 48 would be left at 10.4 ×. What \
+    "of a stage's 862 ns wasmtime and the guest take 487, more than in `request`, since eight \
+     instances share the caches, and 375 are the host's, of which 79 would be left at 10.4 ×. What \
      would bring it nearer is what would for `request`; that is not enough.",
 );
 

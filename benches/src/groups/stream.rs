@@ -126,9 +126,8 @@ fn filter(bench: &Bench, capsules: &CapsuleDir, input: &Path) -> Result<Ran, Ben
     if !status.success() {
         return Err(BenchError::Child { program, status });
     }
-    let [.., peak] = peaks[..] else {
+    let (Some(&half), Some(&peak)) = (peaks.get(peaks.len() / 2), peaks.last()) else {
         return Err(BenchError::unexpected("its memory could not be looked at"));
     };
-    let half = peaks[peaks.len() / 2];
     Ok(Ran { time, half, peak })
 }
