@@ -1,16 +1,21 @@
 //! Everything that intercepts, as one immutable snapshot.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
+
+use smallvec::SmallVec;
 
 use super::{Interceptor, Meter, Order};
 use crate::{
     lane::{LaneGroup, LaneScope},
     topic::TopicTree,
-    types::{Draft, Name, Topic},
+    types::{Draft, Topic},
 };
+
+/// Stages of a chain that is made without allocating for what only that needs.
+const FEW: usize = 8;
 
 /// Every interceptor of a generation, and which of them a topic meets.
 #[derive(Debug)]
@@ -27,11 +32,10 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Chain {
     stages: Box<[Stage]>,
-    lanes: Box<[Lane]>,
-    /// The same for an event without a session: shared by all such events.
+    /// The lanes of an event without a session: shared by all such events.
     scopes: Arc<[LaneScope]>,
-    /// Whether one of the lanes is that of a session.
-    per_session: bool,
+    /// Which of them are a session's own where there is one, if any is.
+    per_session: Option<Box<[bool]>>,
 }
 
 /// One interceptor's turn in a chain.
@@ -49,10 +53,13 @@ pub(super) struct Stage {
     pub(super) gives_back: bool,
 }
 
-#[derive(Debug)]
-struct Lane {
-    group: Arc<LaneGroup>,
+/// What a stage of a chain that is being made wants of its capsule's lane, and
+/// what all of them together want: the last stage then is the last of them.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    group: &'a Arc<LaneGroup>,
     per_session: bool,
+    stage: usize,
 }
 
 /// What is the same from one plan to the next: the lanes of each capsule, so
@@ -115,63 +122,66 @@ impl Plan {
     /// The interceptors that an event on `topic` meets. Nothing intercepts
     /// what the host says of itself.
     pub fn chain(&self, topic: &Topic) -> Chain {
-        let mut found = Vec::new();
+        let mut found = SmallVec::<[u32; FEW]>::new();
         if !topic.is_reserved() {
             self.tree.for_each_match(topic, |index| found.push(*index));
         }
         found.sort_unstable();
-        let mut lanes: Vec<Lane> = Vec::new();
-        let mut lane_of = HashMap::new();
-        let mut last_use = Vec::new();
         let mut stages = Vec::with_capacity(found.len());
+        let mut visits = SmallVec::<[Visit<'_>; FEW]>::new();
         for index in found.into_iter().map(|index| index as usize) {
-            let (Some(interceptor), Some(lasting)) =
+            let (Some(interceptor), Some(Lasting { group, meter })) =
                 (self.interceptors.get(index), self.lasting.get(index))
             else {
                 continue;
             };
-            let lane = match lane_of.entry(&interceptor.capsule) {
-                Entry::Occupied(lane) => *lane.get(),
-                Entry::Vacant(new) => {
-                    lanes.push(Lane {
-                        group: lasting.group.clone(),
-                        per_session: interceptor.order == Order::Session,
-                    });
-                    last_use.push(0);
-                    *new.insert(lanes.len() - 1)
-                }
-            };
-            // The strictest wins: of two capsules with one name, of which one
-            // failed, that one must not loosen the order of the other.
-            if let Some(lane) = lanes.get_mut(lane) {
-                lane.per_session &= interceptor.order == Order::Session;
-            }
-            if let Some(last) = last_use.get_mut(lane) {
-                *last = stages.len();
-            }
+            visits.push(Visit {
+                group,
+                per_session: interceptor.order == Order::Session,
+                stage: stages.len(),
+            });
             stages.push(Stage {
                 interceptor: interceptor.clone(),
-                meter: lasting.meter.clone(),
-                lane,
+                meter: meter.clone(),
+                lane: 0,
                 waits: interceptor.order != Order::None,
                 gives_back: false,
             });
         }
-        let end = stages.len();
-        for last in last_use.into_iter().filter(|last| last + 1 < end) {
-            if let Some(stage) = stages.get_mut(last) {
-                stage.gives_back = true;
+        // Those of one lane lie beside each other then.
+        visits.sort_unstable_by_key(|visit| (visit.group.id(), visit.stage));
+        let mut lanes = SmallVec::<[Visit<'_>; FEW]>::new();
+        for visit in visits {
+            match lanes.last_mut() {
+                // The strictest wins: of two capsules with one name, of which
+                // one failed, that one must not loosen the order of the other.
+                Some(lane) if Arc::ptr_eq(lane.group, visit.group) => {
+                    lane.per_session &= visit.per_session;
+                    lane.stage = visit.stage;
+                }
+                _ => lanes.push(visit),
+            }
+            if let Some(stage) = stages.get_mut(visit.stage) {
+                stage.lane = lanes.len() - 1;
             }
         }
-        let scope = |lane: &Lane| LaneScope {
+        let end = stages.len();
+        for last in lanes.iter().map(|lane| lane.stage) {
+            if let Some(stage) = stages.get_mut(last) {
+                stage.gives_back = last + 1 < end;
+            }
+        }
+        let scope = |lane: &Visit<'_>| LaneScope {
             group: lane.group.clone(),
             session: None,
         };
+        let per_session = || lanes.iter().map(|lane| lane.per_session);
         Chain {
             stages: stages.into(),
             scopes: lanes.iter().map(scope).collect(),
-            per_session: lanes.iter().any(|lane| lane.per_session),
-            lanes: lanes.into(),
+            per_session: per_session()
+                .any(|own| own)
+                .then(|| per_session().collect()),
         }
     }
 }
@@ -191,7 +201,7 @@ impl Chain {
 
     /// How many lanes it visits.
     pub(super) fn lane_count(&self) -> usize {
-        self.lanes.len()
+        self.scopes.len()
     }
 
     pub(super) fn stages(&self) -> &[Stage] {
@@ -206,21 +216,13 @@ impl Chain {
 
     /// The lanes that `event` visits, if they are others.
     pub(super) fn lanes_of(&self, event: &Draft) -> Option<Arc<[LaneScope]>> {
-        let session = event.session().filter(|_| self.per_session)?;
-        let scopes = self.lanes.iter().zip(&*self.scopes);
-        let scopes = scopes.map(|(lane, scope)| lane.of(scope, session));
-        Some(scopes.collect())
-    }
-}
-
-// === impl Lane ===
-
-impl Lane {
-    fn of(&self, scope: &LaneScope, session: &Name) -> LaneScope {
-        LaneScope {
+        let (per_session, session) = (self.per_session.as_ref()?, event.session()?);
+        let scopes = self.scopes.iter().zip(per_session);
+        let scopes = scopes.map(|(scope, own)| LaneScope {
             group: scope.group.clone(),
-            session: self.per_session.then(|| session.clone()),
-        }
+            session: own.then(|| session.clone()),
+        });
+        Some(scopes.collect())
     }
 }
 

@@ -42,6 +42,11 @@ impl LaneGroup {
         }
     }
 
+    /// Its number: no other group has it.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// The capsule's or the subscription's name.
     pub fn name(&self) -> &Arc<str> {
         &self.name

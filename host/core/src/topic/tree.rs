@@ -79,6 +79,9 @@ impl<T> TopicTree<T> {
     /// Calls `found` with every value whose pattern matches `topic`, in no
     /// particular order; a value under several such patterns once for each.
     pub fn for_each_match<'t>(&'t self, topic: &Topic, mut found: impl FnMut(&'t T)) {
+        if self.is_empty() {
+            return;
+        }
         let mut path: [(u64, &[u8]); MAX_SEGMENTS] = [(0, &[]); MAX_SEGMENTS];
         let mut len = 0;
         let segments = topic.as_str().as_bytes().split(|byte| *byte == b'.');
