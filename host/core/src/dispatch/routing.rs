@@ -10,7 +10,7 @@ use super::{Interceptor, Plan, audience::Audience, plan::Chain, plan::Registry};
 use crate::{
     striped::PerThread,
     subscribe::{Subscriber, View},
-    sync::{AtomicU64, Mutex, Ordering},
+    sync::{AtomicBool, AtomicU64, Mutex, Ordering},
     topic::TopicTree,
     types::Topic,
 };
@@ -29,6 +29,8 @@ pub(super) struct Routing {
     snapshot: ArcSwap<Snapshot>,
     /// That of the snapshot.
     version: AtomicU64,
+    /// Whether it has any interceptor or subscriber.
+    is_any: AtomicBool,
     /// Routes that each thread remembers. Threads do not share them, since they
     /// would wait for one another's counts of references.
     cache: PerThread<CachePadded<Mutex<Remembered>>>,
@@ -95,6 +97,7 @@ impl Routing {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             version: AtomicU64::new(0),
+            is_any: AtomicBool::new(false),
             cache: PerThread::default(),
             places: cached_topics,
             hasher: RandomState::default(),
@@ -104,6 +107,11 @@ impl Routing {
 
     pub(super) fn plan(&self) -> Arc<Plan> {
         self.snapshot.load().plan.clone()
+    }
+
+    /// Whether events on any topic go anywhere.
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::Acquire)
     }
 
     /// Where events on `topic` go.
@@ -124,6 +132,7 @@ impl Routing {
         }
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
+        let seen = look(&route);
         if let Some(own) = own {
             let mut own = own.lock();
             // Either whoever replaces the snapshot empties this after, or the
@@ -132,12 +141,12 @@ impl Routing {
                 let cached = Cached {
                     topic: topic.clone(),
                     version: snapshot.version,
-                    route: route.clone(),
+                    route,
                 };
                 own.insert(hash, cached, self.places.get());
             }
         }
-        look(&route)
+        seen
     }
 
     /// Replaces all interceptors in one step.
@@ -195,6 +204,8 @@ impl Routing {
         };
         change(&mut next);
         let version = next.version;
+        let is_any = !next.plan.interceptors().is_empty() || !next.subscribers.is_empty();
+        self.is_any.store(is_any, Ordering::SeqCst);
         self.snapshot.store(Arc::new(next));
         self.version.store(version, Ordering::SeqCst);
         // What is remembered is stale, and would keep alive what is gone.
