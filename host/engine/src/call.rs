@@ -108,8 +108,8 @@ impl Capsule {
         live.away < MOST_AWAY
     }
 
-    /// What a guest that has its slice comes to. Each time that it is let run,
-    /// it leaves a mark first, so that the clock does not rest.
+    /// Polls `guest`, each time after a mark, so that the clock does not rest
+    /// while it runs.
     fn marked<T>(&self, mut guest: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = T> {
         let pulse = self.0.engine.0.ticker.pulse();
         poll_fn(move |cx| {

@@ -29,8 +29,8 @@ pub struct EngineConfig {
     /// Default 2 GiB.
     pub memory_budget: usize,
     /// How often a guest that computes for long gives the thread back for
-    /// others; the first time after ten of these, or when its time is up. No
-    /// time-out ends it between two. Default 1 ms.
+    /// others; the first time after ten of these, or when its time is up:
+    /// a guest can be stopped at a tick only. Default 1 ms.
     pub tick: Duration,
     /// The largest component that is read, in bytes. Default 64 MiB.
     pub max_module_bytes: usize,

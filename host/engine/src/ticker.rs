@@ -18,8 +18,8 @@ use crate::{call::FIRST_SLICE, processors::PerProcessor};
 /// guest that computes is over, and the next one begins with a mark.
 const QUIET: u32 = 10 * FIRST_SLICE;
 /// How long it waits for the next tick when it rests. Not for ever: where the
-/// system stops a thread for all that time between a mark and what it is for,
-/// nobody else leaves one.
+/// system stops a thread between its mark and the poll, until the clock rests,
+/// the guest then runs without another mark.
 pub(crate) const REST: Duration = Duration::from_millis(100);
 
 /// Ticks while guests run, until it is dropped.

@@ -67,7 +67,7 @@ pub struct EngineSettings {
     pub max_compiling: usize,
     /// How often a guest that computes for long gives its thread back, in
     /// milliseconds; the first time after ten of these, or when its time is
-    /// up. No time-out ends it between two. Default 1.
+    /// up: a guest can be stopped at a tick only. Default 1.
     pub tick_ms: NonZeroU64,
     /// Stack of a guest, in KiB, 64 to 16384. Default 512.
     pub max_wasm_stack_kib: usize,

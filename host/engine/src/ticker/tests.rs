@@ -43,6 +43,8 @@ fn it_rests_without_marks_and_wakes_for_each() {
     for _ in 0..20 {
         until_it_rests(&ticker.pulse);
         ticked.try_iter().for_each(drop);
+        let tick = ticked.recv_timeout(Duration::from_millis(5));
+        assert_eq!(tick, Err(RecvTimeoutError::Timeout), "it rests");
         ticker.pulse.mark();
         for _ in 0..QUIET {
             ticked.recv_timeout(PATIENCE).unwrap();
