@@ -45,17 +45,6 @@ impl Length {
             Self::Trial => trial,
         }
     }
-
-    /// How long each contestant is measured.
-    pub fn pace(self) -> Pace {
-        Pace::new(self.pick((41, 50), (15, 15), (2, 1)))
-    }
-
-    /// The same where each turn wakes threads, which find what they need in
-    /// another's caches: turns so long that this hardly counts.
-    pub fn pace_of_threads(self) -> Pace {
-        Pace::new(self.pick((21, 200), (9, 100), (2, 1)))
-    }
 }
 
 // === impl Bench ===
@@ -63,12 +52,13 @@ impl Length {
 impl Bench {
     /// How long each contestant is measured.
     pub fn pace(&self) -> Pace {
-        self.length.pace()
+        Pace::new(self.length.pick((41, 50), (15, 15), (2, 1)))
     }
 
-    /// The same where each turn wakes threads.
+    /// The same where each turn wakes threads, which find what they need in
+    /// another's caches: turns so long that this hardly counts.
     pub fn pace_of_threads(&self) -> Pace {
-        self.length.pace_of_threads()
+        Pace::new(self.length.pick((21, 200), (9, 100), (2, 1)))
     }
 
     /// The component of the capsule that lets everything pass.

@@ -15,9 +15,6 @@ pub struct Figure {
     pub limit: f64,
     /// Of what.
     pub unit: Unit,
-    /// Where it is known not to be reached: what takes the time, by a profile,
-    /// and what would be needed.
-    pub cost: Option<&'static str>,
 }
 
 /// A figure, and what was measured of it.
@@ -35,8 +32,8 @@ pub struct Reached {
     pub seen: Spread,
     /// Whether the median is on the right side.
     pub reached: bool,
-    /// If it is not: what takes the time, and what would be needed, where that
-    /// is known.
+    /// If it is not: what takes the time, as measured with it, and what would be
+    /// needed, where that is known.
     pub cost: Option<String>,
 }
 
@@ -76,7 +73,6 @@ impl Figure {
             side: Side::AtMost,
             limit,
             unit,
-            cost: None,
         }
     }
 
@@ -87,15 +83,7 @@ impl Figure {
             side: Side::AtLeast,
             limit,
             unit,
-            cost: None,
         }
-    }
-
-    /// Says what takes the time, and what would be needed.
-    #[must_use]
-    pub const fn costs(mut self, cost: &'static str) -> Self {
-        self.cost = Some(cost);
-        self
     }
 
     /// What was measured of it.
@@ -105,17 +93,15 @@ impl Figure {
             side,
             limit,
             unit,
-            cost,
         } = self;
-        let reached = side.holds(seen.median, limit);
         Reached {
             name: name.to_owned(),
             side,
             limit,
             unit,
             seen,
-            reached,
-            cost: cost.filter(|_| !reached).map(str::to_owned),
+            reached: side.holds(seen.median, limit),
+            cost: None,
         }
     }
 }
@@ -123,6 +109,13 @@ impl Figure {
 // === impl Reached ===
 
 impl Reached {
+    /// Says what takes the time, and what would be needed, unless it is reached.
+    #[must_use]
+    pub fn or_costs(mut self, cost: impl FnOnce() -> String) -> Self {
+        self.cost = (!self.reached).then(cost);
+        self
+    }
+
     /// How much of what is allowed was used: at most 1 where it is reached.
     pub fn used(&self) -> f64 {
         match self.side {

@@ -1,44 +1,66 @@
-//! The groups that need nothing but this crate, in their shortest form: that
-//! they run and report. No timing is asserted.
+//! All that is measured, in its shortest form: that it runs and reports. No
+//! timing is asserted.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use capsule_bench::{Bench, Group, Length, Report, Workload, report};
+use capsule_bench::{Bench, GROUPS, Length, Report, WORKLOADS, report};
 
-/// For what needs no capsule.
-fn nothing_built(work: PathBuf) -> Bench {
-    let missing = PathBuf::from("not needed");
-    Bench {
+/// With the capsules and the host as `cargo xtask test` builds them.
+fn bench(work: &Path) -> Bench {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_capsule-bench"));
+    let bench = Bench {
         length: Length::Trial,
-        guests: missing.clone(),
-        examples: missing.clone(),
-        host: missing.clone(),
-        program: missing,
-        work,
+        guests: target.join("bench-capsules"),
+        examples: target.join("capsules"),
+        host: program.with_file_name("capsule"),
+        program,
+        work: work.to_owned(),
+    };
+    for built in [&bench.guests, &bench.examples, &bench.host] {
+        assert!(
+            built.exists(),
+            "{} is missing: `cargo xtask test` builds it before it tests",
+            built.display()
+        );
     }
+    bench
 }
 
 #[test]
 fn groups_run_and_their_report_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let bench = nothing_built(dir.path().to_owned());
+    let bench = bench(dir.path());
     let mut measured = Report::new(bench.length);
-    for (name, figures, curves) in [
+    let mut seen = Vec::new();
+    for group in GROUPS {
+        let findings = group.run(&bench).unwrap();
+        for figure in &findings.figures {
+            let median = figure.seen.median;
+            assert!(median.is_finite() && median >= 0.0, "{figure:?}");
+        }
+        seen.push((group.name, findings.figures.len(), findings.curves.len()));
+        measured.add(group.name, group.about, Default::default(), findings);
+    }
+    let want = [
+        ("request", 2, 0),
+        ("chain", 1, 0),
+        ("fresh", 3, 0),
+        ("threads", 1, 0),
         ("native", 2, 0),
         ("lookup", 2, 0),
         ("publish", 2, 0),
-        ("checks", 1, 0),
-        ("growth", 0, 6),
-    ] {
-        let group = Group::find(name).unwrap();
-        let findings = group.run(&bench).unwrap();
-        assert_eq!(findings.figures.len(), figures, "{name}");
-        assert_eq!(findings.curves.len(), curves, "{name}");
-        for figure in &findings.figures {
-            assert!(figure.seen.median > 0.0, "{figure:?}");
-        }
-        measured.add(group.name, group.about, Default::default(), findings);
-    }
+        ("checks", 2, 0),
+        ("load", 2, 0),
+        ("memory", 3, 0),
+        ("stream", 2, 0),
+        ("growth", 0, 7),
+    ];
+    assert_eq!(seen, want);
     report::write(&measured, dir.path()).unwrap();
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     assert_eq!(read("report.md"), measured.markdown());
@@ -50,12 +72,12 @@ fn groups_run_and_their_report_is_written() {
 
 #[test]
 fn what_a_profiler_looks_at_runs_alone() {
-    let bench = nothing_built(PathBuf::new());
-    for name in ["native", "publish"] {
-        let workload = Workload::find(name).unwrap();
+    for workload in WORKLOADS {
         for threads in [1, 2] {
+            let dir = tempfile::tempdir().unwrap();
+            let bench = bench(dir.path());
             let times = workload.run(&bench, threads, Duration::ZERO).unwrap();
-            assert!(times > 0, "{name} on {threads}");
+            assert!(times > 0, "{} on {threads}", workload.name);
         }
     }
 }

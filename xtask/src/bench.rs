@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Measure what people use instead, in one process with the host.
     #[arg(long, conflicts_with_all = ["groups", "list"])]
     peers: bool,
-    /// Where the report goes [default: target/bench].
+    /// Where the report goes [default: target/bench, or target/bench-peers].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -50,8 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         documentation(&mut report, strict)?;
     }
     let toolchain = capsules::build(&options.setup, &mut report)?;
-    report.step("build the capsules of the tests", || {
-        capsules::build_for_tests(&toolchain, options.setup.offline)
+    report.step("build the capsules of tests and benchmarks", || {
+        capsules::build_for_tests(&toolchain, options.setup.offline)?;
+        capsules::build_for_benches(&toolchain, options.setup.offline)
     })?;
     report.step("tests of the host and the SDK", || {
         on_terminal(cargo().args(["test", "--workspace"]))
@@ -125,8 +126,10 @@ fn format(report: &mut Report) -> Result<()> {
     }
     report.step(name, || {
         on_terminal(cargo().args(["fmt", "--all", "--check"]))?;
-        let examples = ["--manifest-path", "examples/Cargo.toml"];
-        on_terminal(cargo().args(["fmt", "--all", "--check"]).args(examples))
+        ["examples", "benches/peers"].iter().try_for_each(|dir| {
+            let other = ["--manifest-path", &format!("{dir}/Cargo.toml")];
+            on_terminal(cargo().args(["fmt", "--all", "--check"]).args(other))
+        })
     })
 }
 

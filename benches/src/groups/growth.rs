@@ -35,9 +35,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     capsules(&mut findings, bench, pace)?;
     patterns(&mut findings, bench, pace)?;
     chain(&mut findings, bench, pace)?;
-    if bench.guests.is_dir() {
-        payload(&mut findings, bench, pace)?;
-    }
+    payload(&mut findings, bench, pace)?;
     subscribers(&mut findings, bench, pace)?;
     on_more_threads(&mut findings, bench.pace_of_threads())?;
     Ok(findings)

@@ -1,6 +1,6 @@
 //! Finding who wants a topic.
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, num::NonZeroUsize, sync::Arc};
 
 use capsule_core::{
     dispatch::{DispatchConfig, Dispatcher},
@@ -31,18 +31,17 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let mut findings = Findings::default();
     let tree = tree(PATTERNS)?;
     let topics = topics(PATTERNS)?;
-    let dispatcher = dispatcher(PATTERNS)?;
-    let mut remembered = topics.iter().take(REMEMBERED).cycle();
+    let host = dispatcher(PATTERNS, DispatchConfig::default())?;
+    let forgetful = DispatchConfig {
+        cached_topics: NonZeroUsize::MIN,
+        ..DispatchConfig::default()
+    };
+    let forgetful = dispatcher(PATTERNS, forgetful)?;
+    let few = topics.get(..REMEMBERED).unwrap_or(&topics);
     let contestants = vec![
         Contestant::on_thread("tree", find(&tree, &topics)),
-        Contestant::on_thread("host, remembered", |times| {
-            for topic in remembered.by_ref().take(times as usize) {
-                if !dispatcher.is_heard(black_box(topic)) {
-                    return Err(BenchError::unexpected(format!("nobody hears {topic}")));
-                }
-            }
-            Ok(())
-        }),
+        Contestant::on_thread("host, remembered", ask(&host, few)),
+        Contestant::on_thread("host, not remembered", ask(&forgetful, &topics)),
     ];
     let samples = findings.contest("10,000 patterns", bench.pace(), contestants)?;
     findings.figure(CACHED.seen(samples.ns(1)));
@@ -51,12 +50,28 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 }
 
 /// A host with an interceptor for each of so many patterns.
-fn dispatcher(patterns: usize) -> Result<Dispatcher, BenchError> {
-    let dispatcher = Dispatcher::new(DispatchConfig::default());
+fn dispatcher(patterns: usize, config: DispatchConfig) -> Result<Dispatcher, BenchError> {
+    let dispatcher = Dispatcher::new(config);
     let hook = Arc::new(Pass);
     let interceptors = (0..patterns).map(|index| interceptor("c", &pattern(index), hook.clone()));
     dispatcher.install(interceptors.collect::<Result<_, _>>()?);
     Ok(dispatcher)
+}
+
+/// Asks `host` in turn who wants `topics`.
+fn ask<'a>(
+    host: &'a Dispatcher,
+    topics: &'a [Topic],
+) -> impl FnMut(u64) -> Result<(), BenchError> + 'a {
+    let mut next = topics.iter().cycle();
+    move |times| {
+        for topic in next.by_ref().take(times as usize) {
+            if !host.is_heard(black_box(topic)) {
+                return Err(BenchError::unexpected(format!("nobody hears {topic}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A tree of so many patterns of three segments: of each twenty, sixteen are

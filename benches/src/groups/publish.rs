@@ -24,7 +24,7 @@ use crate::{
     Bench, BenchError, Findings,
     figure::{Figure, Unit},
     fixture::{admitted, draft, payload, single_thread},
-    harness::Contestant,
+    harness::{Contestant, Samples},
 };
 
 /// Bytes of a payload.
@@ -39,12 +39,6 @@ const FIGURES: [(usize, Figure); 2] = [
             "publish until 1 has it, against broadcast",
             3.0,
             Unit::Times,
-        )
-        .costs(
-            "of 526 ns the core takes 332, the clock 46, shared values 94, memory 28, the rest 26; \
-             broadcast takes 75, and writes a pointer into a ring. Three times that is 225, and an \
-             event that nobody has subscribed to takes some 300: it has an id, a time, a place in \
-             the order of its principal, bounds and counts. It would need events without those.",
         ),
     ),
     (
@@ -70,15 +64,20 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let runtime = single_thread()?;
     let draft = draft(BYTES)?;
     for (count, figure) in FIGURES {
-        let mut audience = Audience::new(count);
+        let (mut audience, mut nobody) = (Audience::new(count), Audience::new(0));
         let contestants = vec![
             Contestant::on_thread("tokio broadcast", broadcast(count)),
             Contestant::on_thread("tokio mpsc, one each", mpsc(count)),
             Contestant::on_thread("host `request`", audience.publish(&runtime, &draft)),
+            Contestant::on_thread(
+                "host `request`, nobody subscribed",
+                nobody.publish(&runtime, &draft),
+            ),
         ];
         let name = format!("{count} subscribed, 1 KiB");
         let samples = findings.contest(name, bench.pace(), contestants)?;
-        findings.figure(figure.seen(samples.ratio(2, 0)));
+        let reached = figure.seen(samples.ratio(2, 0));
+        findings.figure(reached.or_costs(|| cost(&samples, count)));
         let contestants = vec![
             Contestant::on_thread("tokio broadcast", waiting_for_broadcast(&runtime, count)),
             Contestant::on_thread("host `request`", waiting_for_host(&runtime, count, &draft)),
@@ -92,6 +91,20 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
          until all have run.",
     );
     Ok(findings)
+}
+
+fn cost(samples: &Samples, count: usize) -> String {
+    let [broadcast, _, whole, nobody] = [0, 1, 2, 3].map(|index| samples.ns(index).median);
+    format!(
+        "of {} an event takes {} that nobody subscribes to, which alone is {} broadcast; each \
+         subscriber takes {} more, of broadcast {}. An event has an id, a time, a place in the order \
+         of its principal, bounds and counts: it would need events without those.",
+        Unit::Ns.show(whole),
+        Unit::Ns.show(nobody),
+        Unit::Times.show(nobody / broadcast),
+        Unit::Ns.show((whole - nobody) / count as f64),
+        Unit::Ns.show(broadcast / count as f64),
+    )
 }
 
 fn broadcast(count: usize) -> impl FnMut(u64) -> Result<(), BenchError> {

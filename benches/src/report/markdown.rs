@@ -89,8 +89,8 @@ fn costs(report: &Report) -> String {
         return text;
     }
     format!(
-        "\nWhat is not reached, what takes the time there, and what would be needed, by the \
-         profiles in `docs/SPEED.md`, on the machine that is named there:\n\n{text}"
+        "\nWhat is not reached: what takes the time, as measured in this run, and what would be \
+         needed. `docs/SPEED.md` has the profiles.\n\n{text}"
     )
 }
 

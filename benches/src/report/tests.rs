@@ -26,12 +26,12 @@ fn made_up() -> Report {
         wall: spread(ns * 2.0),
     };
     let mut findings = Findings::default();
-    let ratio = Figure::at_most("request, 1 KiB, against raw", 1.5, Unit::Times)
-        .costs("not told, since it is reached.");
-    let rate = Figure::at_least("native hook", 1_500_000.0, Unit::PerSecond)
-        .costs("all of it is the hook's; it would need another.");
-    findings.figure(ratio.seen(spread(1.375)));
-    findings.figure(rate.seen(spread(900_000.0)));
+    let ratio = Figure::at_most("request, 1 KiB, against raw", 1.5, Unit::Times);
+    let rate = Figure::at_least("native hook", 1_500_000.0, Unit::PerSecond);
+    let ratio = ratio.seen(spread(1.375));
+    findings.figure(ratio.or_costs(|| "not told, since it is reached.".into()));
+    let rate = rate.seen(spread(900_000.0));
+    findings.figure(rate.or_costs(|| "all of it is the hook's; it would need another.".into()));
     findings.contests.push(Contest {
         name: "1 KiB".into(),
         entries: vec![entry("raw", 1.0, 691.0), entry("host", 1.375, 950.5)],
