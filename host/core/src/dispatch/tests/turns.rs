@@ -56,26 +56,72 @@ async fn nor_is_it_where_an_event_is_run_by_itself() {
 /// that wants a name which another has is in the plan under that name.
 #[tokio::test(start_paused = true)]
 async fn a_twin_that_failed_does_not_loosen_the_order() {
-    let double = Arc::new(Double::new(Answer::Slow(10)));
+    for priority in [1, 1000] {
+        let double = Arc::new(Double::new(Answer::Slow(10)));
+        let dispatcher = Arc::new(dispatcher([
+            Interceptor {
+                order: Order::Session,
+                priority,
+                ..interceptor("x", Answer::Fail(ErrorKind::Unavailable))
+            },
+            Interceptor {
+                hook: double.clone(),
+                ..interceptor("x", keep())
+            },
+        ]));
+        for session in ["s1", "s2"] {
+            dispatcher
+                .publish(of("alice", "a").with_session(name(session)))
+                .await
+                .unwrap();
+        }
+        dispatcher.drain().await;
+        let overlaps = double.overlaps.load(Ordering::Relaxed);
+        assert_eq!(overlaps, 0, "beside a twin of priority {priority}");
+    }
+}
+
+/// Rule: a capsule may ask for one lane per session. Others of its chain have
+/// not asked.
+#[tokio::test(start_paused = true)]
+async fn a_lane_for_each_session_is_that_of_its_capsule_alone() {
     let dispatcher = Arc::new(dispatcher([
         Interceptor {
             order: Order::Session,
             priority: 1,
-            ..interceptor("x", Answer::Fail(ErrorKind::Unavailable))
+            ..interceptor("a", Answer::Slow(100))
         },
-        Interceptor {
-            hook: double.clone(),
-            ..interceptor("x", keep())
-        },
+        interceptor("b", Answer::Slow(100)),
     ]));
+    let started = tokio::time::Instant::now();
     for session in ["s1", "s2"] {
-        dispatcher
-            .publish(of("alice", "a").with_session(name(session)))
-            .await
-            .unwrap();
+        let draft = of("alice", "a").with_session(name(session));
+        dispatcher.publish(draft).await.unwrap();
     }
     dispatcher.drain().await;
-    assert_eq!(double.overlaps.load(Ordering::Relaxed), 0);
+    assert_eq!(started.elapsed(), Duration::from_millis(300));
+}
+
+/// Rule: deliveries to one (capsule, principal) are in order: the next event
+/// does not come to a capsule between two of its stages. An event takes one
+/// place of the lane, however often it meets the capsule.
+#[tokio::test(start_paused = true)]
+async fn a_capsule_that_is_met_twice_has_one_lane() {
+    let stage = |capsule, priority| Interceptor {
+        priority,
+        ..interceptor(capsule, Answer::Slow(100))
+    };
+    let stages = [stage("a", 1), stage("b", 2), stage("a", 3)];
+    let dispatcher = Arc::new(with_config(narrow(2), stages));
+    let chain = dispatcher.plan().chain(&Topic::new("a").unwrap());
+    assert_eq!(chain.lane_count(), 2);
+    let started = tokio::time::Instant::now();
+    for _ in 0..2 {
+        let running = dispatcher.try_submit(of("alice", "a")).unwrap();
+        tokio::spawn(running.run());
+    }
+    dispatcher.drain().await;
+    assert_eq!(started.elapsed(), Duration::from_millis(600));
 }
 
 /// Rule: two stages of one principal's successive events may run at the same
