@@ -13,6 +13,7 @@ use crate::{
         single_thread,
     },
     groups::{fresh, native, publish::Audience, request::call},
+    machine::Stopwatch,
 };
 
 /// Bytes of the payload.
@@ -125,13 +126,19 @@ impl Workload {
     }
 
     /// Does it for `length` or a little longer on so many `threads`, and returns
-    /// how often.
+    /// how often and how long.
     ///
     /// # Errors
     ///
     /// A capsule is not built, or an event has another outcome than it must.
-    pub fn run(&self, bench: &Bench, threads: usize, length: Duration) -> Result<u64, BenchError> {
+    pub fn run(
+        &self,
+        bench: &Bench,
+        threads: usize,
+        length: Duration,
+    ) -> Result<(u64, Duration), BenchError> {
         let task = (self.prepare)(bench, threads)?;
+        let watch = Stopwatch::start();
         let work = Arc::new(Work::during(length));
         thread::scope(|scope| {
             let start = |number| {
@@ -152,7 +159,7 @@ impl Workload {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })
         })?;
-        Ok(work.taken())
+        Ok((work.taken(), watch.elapsed()))
     }
 }
 
@@ -217,7 +224,8 @@ mod tests {
             program: nothing.clone(),
             work: nothing,
         };
-        workload.run(&bench, threads, Duration::ZERO)
+        let (times, _) = workload.run(&bench, threads, Duration::ZERO)?;
+        Ok(times)
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn what_a_profiler_looks_at_runs_alone() {
         for threads in [1, 2] {
             let dir = tempfile::tempdir().unwrap();
             let bench = bench(dir.path());
-            let times = workload.run(&bench, threads, Duration::ZERO).unwrap();
+            let (times, _) = workload.run(&bench, threads, Duration::ZERO).unwrap();
             assert!(times > 0, "{} on {threads}", workload.name);
         }
     }

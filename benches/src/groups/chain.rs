@@ -61,15 +61,16 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 }
 
 fn cost(samples: &Samples) -> String {
-    let [one, in_turn, whole] = [0, 1, 2].map(|index| samples.ns(index).median / LENGTH as f64);
+    let [one, in_turn, whole] = [0, 1, 2].map(|index| samples.ns(index).median);
+    let (stage, call) = (whole / LENGTH as f64, in_turn / LENGTH as f64);
     let show = |ns: f64| Unit::Ns.show(ns.max(0.0));
     format!(
         "a stage takes {}, of which the raw call of one of eight instances takes {}. The rest, {}, \
          is the host's and what eight of its instances lose to each other in the caches; {} of that \
          would be left. It would need what `request` would, for every stage.",
-        show(whole),
-        show(in_turn),
-        show(whole - in_turn),
-        show(FIGURE.limit * one - in_turn),
+        show(stage),
+        show(call),
+        show(stage - call),
+        show(FIGURE.limit * one / LENGTH as f64 - call),
     )
 }

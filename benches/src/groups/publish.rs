@@ -96,12 +96,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
 fn cost(samples: &Samples, count: usize) -> String {
     let [broadcast, _, whole, nobody] = [0, 1, 2, 3].map(|index| samples.ns(index).median);
     format!(
-        "of {} an event takes {} that nobody subscribes to, which alone is {} broadcast; each \
-         subscriber takes {} more, of broadcast {}. An event has an id, a time, a place in the order \
-         of its principal, bounds and counts: it would need events without those.",
+        "of {} an event takes {} that nobody subscribes to, where broadcast takes {} in all; each \
+         subscriber takes {} more, where broadcast takes {}. An event has an id, a time, a place in \
+         the order of its principal, bounds and counts: for one subscriber it would need events \
+         without those, for many a queue without bounds and fairness of its own.",
         Unit::Ns.show(whole),
         Unit::Ns.show(nobody),
-        Unit::Times.show(nobody / broadcast),
+        Unit::Ns.show(broadcast),
         Unit::Ns.show((whole - nobody) / count as f64),
         Unit::Ns.show(broadcast / count as f64),
     )

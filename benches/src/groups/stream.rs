@@ -46,6 +46,16 @@ struct Ran {
     peak: u64,
 }
 
+/// How the host is given the events of a file.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    File,
+    /// As many times.
+    Pipe {
+        times: u32,
+    },
+}
+
 /// Runs the group.
 pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let mut findings = Findings::default();
@@ -62,9 +72,13 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     let events = write_events(&bench.work, count)?;
     let (mut rates, mut growth, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let once = filter(bench, &capsules, &events, 1)?;
-        let longer = filter(bench, &capsules, &events, LONGER)?;
-        rates.push(count as f64 / once.time.as_secs_f64());
+        let from_file = filter(bench, &capsules, &events, Input::File)?;
+        let [once, longer] = [1, LONGER].map(|times| {
+            let piped = Input::Pipe { times };
+            filter(bench, &capsules, &events, piped)
+        });
+        let (once, longer) = (once?, longer?);
+        rates.push(count as f64 / from_file.time.as_secs_f64());
         growth.push(longer.peak as f64 / once.peak as f64);
         peaks.push(longer.peak as f64);
     }
@@ -72,7 +86,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     findings.figure(MEMORY.seen(Spread::of(growth)));
     findings.note(format!(
         "{count} events, from a file to /dev/null, start and end of the process included. Memory is \
-         compared with {LONGER} times as many through a pipe, with at most {} resident.",
+         that of as many through a pipe and of {LONGER} times as many, with at most {} resident.",
         Unit::Bytes.show(Spread::of(peaks).median)
     ));
     Ok(findings)
@@ -97,13 +111,12 @@ fn write_events(dir: &Path, count: usize) -> Result<PathBuf, BenchError> {
     Ok(path)
 }
 
-/// Runs the host over the events in `input`, so many times: once as it is meant
-/// to be read, more often through a pipe.
+/// Runs the host over the events in `events`.
 fn filter(
     bench: &Bench,
     capsules: &CapsuleDir,
-    input: &Path,
-    times: u32,
+    events: &Path,
+    input: Input,
 ) -> Result<Ran, BenchError> {
     let program = || bench.host.display().to_string();
     let io = || BenchError::io(format!("cannot use {}", program()));
@@ -113,17 +126,23 @@ fn filter(
         .arg(capsules.path())
         .arg("--cache-dir")
         .arg(capsules.cache())
-        .stdin(Stdio::piped())
         .stdout(Stdio::null());
-    if times == 1 {
-        command.arg("--input").arg(input);
-    }
+    let times = match input {
+        Input::File => {
+            command.arg("--input").arg(events).stdin(Stdio::null());
+            0
+        }
+        Input::Pipe { times } => {
+            command.stdin(Stdio::piped());
+            times
+        }
+    };
     let watch = Stopwatch::start();
     let mut child = command.spawn().map_err(io())?;
-    let pipe = child.stdin.take().filter(|_| times > 1);
-    let ran = thread::scope(|scope| {
-        let fed = scope.spawn(|| feed(input, times, pipe));
-        let mut peak = 0;
+    let mut peak = peak_bytes(child.id())?;
+    let pipe = child.stdin.take();
+    thread::scope(|scope| {
+        let fed = scope.spawn(move || pipe.map_or(Ok(()), |pipe| feed(events, times, pipe)));
         let status = loop {
             // It may end between two looks; its peak only grows, and most of it
             // is reached early.
@@ -143,21 +162,14 @@ fn filter(
                 status,
             }),
         }
-    })?;
-    if ran.peak == 0 {
-        return Err(BenchError::unexpected("its memory could not be looked at"));
-    }
-    Ok(ran)
+    })
 }
 
-/// Writes `input` to `pipe`, if there is one, so many times.
-fn feed(input: &Path, times: u32, pipe: Option<ChildStdin>) -> Result<(), BenchError> {
-    let Some(mut pipe) = pipe else {
-        return Ok(());
-    };
-    let io = || BenchError::io(format!("cannot feed {}", input.display()));
+/// Writes `events` to `pipe`, so many times.
+fn feed(events: &Path, times: u32, mut pipe: ChildStdin) -> Result<(), BenchError> {
+    let io = || BenchError::io(format!("cannot feed {}", events.display()));
     for _ in 0..times {
-        let mut file = File::open(input).map_err(io())?;
+        let mut file = File::open(events).map_err(io())?;
         std::io::copy(&mut file, &mut pipe).map_err(io())?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use super::{Interceptor, Meter, Order};
@@ -14,7 +15,7 @@ use crate::{
     types::{Draft, Topic},
 };
 
-/// Stages of a chain that is made without allocating for what only that needs.
+/// Stages that a chain mostly has at most; more take scratch space to make it.
 const FEW: usize = 8;
 
 /// Every interceptor of a generation, and which of them a topic meets.
@@ -32,7 +33,8 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Chain {
     stages: Box<[Stage]>,
-    /// The lanes of an event without a session: shared by all such events.
+    /// The lanes of an event without a session, in the order in which they are
+    /// first visited: shared by all such events.
     scopes: Arc<[LaneScope]>,
     /// Which of them are a session's own where there is one, if any is.
     per_session: Option<Box<[bool]>>,
@@ -53,13 +55,12 @@ pub(super) struct Stage {
     pub(super) gives_back: bool,
 }
 
-/// What a stage of a chain that is being made wants of its capsule's lane, and
-/// what all of them together want: the last stage then is the last of them.
-#[derive(Clone, Copy)]
-struct Visit<'a> {
+/// A lane of a chain that is being made.
+struct Lane<'a> {
     group: &'a Arc<LaneGroup>,
     per_session: bool,
-    stage: usize,
+    /// The last stage that needs it.
+    last: usize,
 }
 
 /// What is the same from one plan to the next: the lanes of each capsule, so
@@ -128,50 +129,44 @@ impl Plan {
         }
         found.sort_unstable();
         let mut stages = Vec::with_capacity(found.len());
-        let mut visits = SmallVec::<[Visit<'_>; FEW]>::new();
+        let mut lanes = SmallVec::<[Lane<'_>; FEW]>::new();
+        let mut lane_of = HashMap::<_, _, RandomState>::default();
         for index in found.into_iter().map(|index| index as usize) {
             let (Some(interceptor), Some(Lasting { group, meter })) =
                 (self.interceptors.get(index), self.lasting.get(index))
             else {
                 continue;
             };
-            visits.push(Visit {
-                group,
-                per_session: interceptor.order == Order::Session,
-                stage: stages.len(),
-            });
+            let new = lanes.len();
+            let number = *lane_of.entry(group.id()).or_insert(new);
+            if number == new {
+                lanes.push(Lane {
+                    group,
+                    per_session: true,
+                    last: 0,
+                });
+            }
+            if let Some(lane) = lanes.get_mut(number) {
+                // The strictest wins: of two capsules with one name, of which
+                // one failed, that one must not loosen the order of the other.
+                lane.per_session &= interceptor.order == Order::Session;
+                lane.last = stages.len();
+            }
             stages.push(Stage {
                 interceptor: interceptor.clone(),
                 meter: meter.clone(),
-                lane: 0,
+                lane: number,
                 waits: interceptor.order != Order::None,
                 gives_back: false,
             });
         }
-        // Those of one lane lie beside each other then.
-        visits.sort_unstable_by_key(|visit| (visit.group.id(), visit.stage));
-        let mut lanes = SmallVec::<[Visit<'_>; FEW]>::new();
-        for visit in visits {
-            match lanes.last_mut() {
-                // The strictest wins: of two capsules with one name, of which
-                // one failed, that one must not loosen the order of the other.
-                Some(lane) if Arc::ptr_eq(lane.group, visit.group) => {
-                    lane.per_session &= visit.per_session;
-                    lane.stage = visit.stage;
-                }
-                _ => lanes.push(visit),
-            }
-            if let Some(stage) = stages.get_mut(visit.stage) {
-                stage.lane = lanes.len() - 1;
-            }
-        }
         let end = stages.len();
-        for last in lanes.iter().map(|lane| lane.stage) {
+        for last in lanes.iter().map(|lane| lane.last) {
             if let Some(stage) = stages.get_mut(last) {
                 stage.gives_back = last + 1 < end;
             }
         }
-        let scope = |lane: &Visit<'_>| LaneScope {
+        let scope = |lane: &Lane<'_>| LaneScope {
             group: lane.group.clone(),
             session: None,
         };

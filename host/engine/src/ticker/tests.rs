@@ -171,7 +171,7 @@ fn so_is_one_that_was_kept() {
 fn so_is_one_that_others_have_kept_waiting() {
     let kind = asked(&guests::wasm("loop"), |pulse, capsule| async move {
         // Its first slice is to end before its time, however busy the machine.
-        let mut answer = std::pin::pin!(ask(&capsule, 10 * TIME));
+        let mut answer = std::pin::pin!(ask(&capsule, 4 * TIME));
         assert!(poll!(&mut answer).is_pending());
         until_it_rests(&pulse);
         answer.await

@@ -89,7 +89,7 @@ async fn a_lane_for_each_session_is_that_of_its_capsule_alone() {
         Interceptor {
             order: Order::Session,
             priority: 1,
-            ..interceptor("a", Answer::Slow(100))
+            ..interceptor("a", Answer::Slow(200))
         },
         interceptor("b", Answer::Slow(100)),
     ]));
@@ -99,7 +99,20 @@ async fn a_lane_for_each_session_is_that_of_its_capsule_alone() {
         dispatcher.publish(draft).await.unwrap();
     }
     dispatcher.drain().await;
-    assert_eq!(started.elapsed(), Duration::from_millis(300));
+    assert_eq!(started.elapsed(), Duration::from_millis(400));
+}
+
+/// Which capsule was there first is nothing that a chain shows.
+#[tokio::test]
+async fn lanes_are_in_the_order_of_the_chain() {
+    let on = |capsule, event, priority| Interceptor {
+        priority,
+        ..on_topic(capsule, event, keep())
+    };
+    let dispatcher = dispatcher([on("a", "x", 1), on("b", "y", 2), on("a", "y", 3)]);
+    let chain = dispatcher.plan().chain(&Topic::new("y").unwrap());
+    let names: Vec<_> = chain.scopes().iter().map(|s| &**s.group.name()).collect();
+    assert_eq!(names, ["b", "a"]);
 }
 
 /// Rule: deliveries to one (capsule, principal) are in order: the next event
