@@ -173,6 +173,7 @@ impl Default for Audience {
 // === impl Listener ===
 
 impl Listener {
+    #[inline]
     fn wants(&self, facts: &Facts<'_>) -> bool {
         self.wants_all || self.subscriber.wants(facts)
     }

@@ -130,9 +130,14 @@ impl Routing {
         {
             return look(route);
         }
+        look(&self.make(topic, hash, own.map(|own| &**own)))
+    }
+
+    /// Finds where events on `topic` go, and has it remembered.
+    #[inline(never)]
+    fn make(&self, topic: &Topic, hash: u64, own: Option<&Mutex<Remembered>>) -> Arc<Route> {
         let snapshot = self.snapshot.load();
         let route = Arc::new(snapshot.route(topic));
-        let seen = look(&route);
         if let Some(own) = own {
             let mut own = own.lock();
             // Either whoever replaces the snapshot empties this after, or the
@@ -141,12 +146,12 @@ impl Routing {
                 let cached = Cached {
                     topic: topic.clone(),
                     version: snapshot.version,
-                    route,
+                    route: route.clone(),
                 };
                 own.insert(hash, cached, self.places.get());
             }
         }
-        seen
+        route
     }
 
     /// Replaces all interceptors in one step.
