@@ -15,7 +15,7 @@ use crate::{
     types::{Draft, Topic},
 };
 
-/// Stages that a chain mostly has at most; more take scratch space to make it.
+/// Stages that are gathered without allocating for it; few chains have more.
 const FEW: usize = 8;
 
 /// Every interceptor of a generation, and which of them a topic meets.
