@@ -8,19 +8,19 @@ use capsule_core::{
 };
 use capsule_host::StartError;
 
-/// Why something could not be measured. A figure that is not reached is no
-/// error.
+/// Why something could not be measured; what lies behind it is its source. A
+/// figure that is not reached is no error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
     /// A topic or pattern of a measurement's own is none.
-    #[error("bad topic: {0}")]
+    #[error("bad topic")]
     Topic(#[from] TopicError),
     /// A principal of a measurement's own is none.
-    #[error("bad principal: {0}")]
+    #[error("bad principal")]
     Principal(#[from] PrincipalError),
     /// A host does not start.
-    #[error("the host does not start: {0}")]
+    #[error("the host does not start")]
     Start(#[from] StartError),
     /// An event that nothing refuses was not taken in.
     #[error("not taken in: {0}")]
@@ -35,10 +35,10 @@ pub enum BenchError {
         reason: String,
     },
     /// A task of a measurement panicked.
-    #[error("a task failed: {0}")]
+    #[error("a task failed")]
     Task(#[from] tokio::task::JoinError),
     /// A file, a pipe, a process or the runtime.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Io {
         /// What could not be done.
         what: String,
@@ -54,7 +54,7 @@ pub enum BenchError {
         status: ExitStatus,
     },
     /// A report or a measurement is not the JSON it should be.
-    #[error("bad JSON: {0}")]
+    #[error("bad JSON")]
     Json(#[from] serde_json::Error),
     /// A chart could not be drawn.
     #[error("a chart cannot be drawn: {reason}")]
