@@ -41,7 +41,9 @@ fn groups_run_and_their_report_is_written() {
         let findings = group.run(&bench).unwrap();
         for figure in &findings.figures {
             let median = figure.seen.median;
-            assert!(median.is_finite() && median >= 0.0, "{figure:?}");
+            let may_be_none = figure.name == "left of a principal that has gone";
+            assert!(median.is_finite(), "{figure:?}");
+            assert!(median > 0.0 || may_be_none, "{figure:?}");
         }
         seen.push((group.name, findings.figures.len(), findings.curves.len()));
         measured.add(group.name, group.about, Default::default(), findings);
@@ -57,7 +59,7 @@ fn groups_run_and_their_report_is_written() {
         ("checks", 2, 0),
         ("load", 2, 0),
         ("memory", 3, 0),
-        ("stream", 2, 0),
+        ("stream", 3, 0),
         ("growth", 0, 7),
     ];
     assert_eq!(seen, want);

@@ -33,11 +33,18 @@ const RATE: Figure = Figure::at_least(
 /// more, the smaller is what each of them may leave behind unseen.
 const TIMES: u32 = 4;
 /// As constant as an allocator is.
-const MEMORY: Figure = Figure::at_most(
-    "`capsule run`, peak memory against that of the first half",
-    1.1,
-    Unit::Times,
-);
+const MEMORY: [Figure; 2] = [
+    Figure::at_most(
+        "`capsule run --input`, peak memory against a tenth of the events",
+        1.1,
+        Unit::Times,
+    ),
+    Figure::at_most(
+        "`capsule run`, peak memory against that of the first half",
+        1.1,
+        Unit::Times,
+    ),
+];
 
 /// What one run of the host took.
 #[derive(Clone, Copy, Debug)]
@@ -69,28 +76,36 @@ pub(crate) fn run(bench: &Bench) -> Result<Findings, BenchError> {
     drop(capsules.host()?);
 
     let (count, rounds) = bench.length.pick((1_000_000, 3), (100_000, 3), (100, 1));
-    let events = write_events(&bench.work, count)?;
-    let (mut rates, mut growth, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    let few = write_events(&bench.work, "few.jsonl", count / 10)?;
+    let events = write_events(&bench.work, "events.jsonl", count)?;
+    let (mut rates, mut peaks) = (Vec::new(), Vec::new());
+    let mut growth = [Vec::new(), Vec::new()];
     for _ in 0..rounds {
-        let from_file = filter(bench, &capsules, &events, Input::File)?;
+        let tenth = filter(bench, &capsules, &few, Input::File)?;
+        let whole = filter(bench, &capsules, &events, Input::File)?;
         let piped = filter(bench, &capsules, &events, Input::Pipe)?;
-        rates.push(count as f64 / from_file.time.as_secs_f64());
-        growth.push(piped.peak as f64 / piped.half as f64);
+        rates.push(count as f64 / whole.time.as_secs_f64());
+        let [over_tenth, over_half] = &mut growth;
+        over_tenth.push(whole.peak as f64 / tenth.peak as f64);
+        over_half.push(piped.peak as f64 / piped.half as f64);
         peaks.push(piped.peak as f64);
     }
     findings.figure(RATE.seen(Spread::of(rates)));
-    findings.figure(MEMORY.seen(Spread::of(growth)));
+    for (figure, growth) in MEMORY.into_iter().zip(growth) {
+        findings.figure(figure.seen(Spread::of(growth)));
+    }
     findings.note(format!(
-        "{count} events, from a file to /dev/null, start and end of the process included. Memory is \
-         that of {TIMES} times as many through a pipe, with at most {} resident.",
+        "{count} events, from a file to /dev/null, start and end of the process included. A run of a \
+         tenth may end before it has once had as many events under way; the halves are those of \
+         {TIMES} times as many through a pipe, with at most {} resident.",
         Unit::Bytes.show(Spread::of(peaks).median)
     ));
     Ok(findings)
 }
 
-/// Writes `count` events to a file in `dir`.
-fn write_events(dir: &Path, count: usize) -> Result<PathBuf, BenchError> {
-    let path = dir.join("events.jsonl");
+/// Writes `count` events to the file `name` in `dir`.
+fn write_events(dir: &Path, name: &str, count: usize) -> Result<PathBuf, BenchError> {
+    let path = dir.join(name);
     let io = || BenchError::io(format!("cannot write {}", path.display()));
     let mut file = BufWriter::new(File::create(&path).map_err(io())?);
     let text = payload(BYTES - r#"{"text":""}"#.len());
